@@ -1,0 +1,68 @@
+# `make demo` shows the main job on a bundled run; `make test` passes the tests. Both set up what they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(VENV)/.installed-run
+DEV := $(VENV)/.installed-dev
+
+.PHONY: help demo test test-torch lint format fixtures bench schema clean
+
+help:
+	@echo "make demo      scan a bundled faulty run"
+	@echo "make test      ruff, mypy, import-linter, the rules' own tests, pytest"
+	@echo "make format    format the code"
+	@echo "make fixtures  make the bundled runs again (installs torch and TensorFlow)"
+	@echo "make bench     measure"
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit("mlcheck needs Python 3.11 or later, this is " + sys.version.split()[0] + "; try make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+
+$(RUN): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(DEV): pyproject.toml $(RUN)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev
+	@touch $@
+
+demo: $(RUN)
+	@echo '$$ mlcheck scan fixtures/diverging'
+	@echo
+	@$(BIN)/mlcheck scan fixtures/diverging --color always; code=$$?; echo; \
+	echo "The exit code is $$code. 0: clean, 1: a finding at or above --fail-on (default: error), so a CI job stops here,"; \
+	echo "2: usage, configuration or rule error, 3: no run data found."; \
+	test $$code -eq 1
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/mlcheck test
+	$(BIN)/python -m pytest -n 2
+
+test-torch: $(DEV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'torch==2.13.0'
+	$(BIN)/python -m pytest -m torch
+
+format: $(DEV)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+schema: $(DEV)
+	$(BIN)/python -m mlcheck.reporters.schema
+
+fixtures: $(DEV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'torch==2.13.0' tensorflow-cpu
+	$(BIN)/python fixtures/make_torch.py
+	$(BIN)/python fixtures/make_tensorflow.py
+
+bench: $(DEV)
+	$(BIN)/python -m bench.run
+
+clean:
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,36 @@
+"""`python -m mlcheck`, and the console scripts `mlcheck` and `mlcheck-scan`."""
+
+import sys
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code.
+
+    Whatever goes wrong leaves with 2 and a short message, never with Python's own 1, which would read as "a finding".
+    """
+    try:
+        from mlcheck.cli import run
+
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:
+        sys.stderr.write("mlcheck: interrupted\n")
+        code = 130
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a message instead of a traceback
+        code = _crash(error)
+    sys.exit(code)
+
+
+def _crash(error: Exception) -> int:
+    if any(word in ("-v", "--verbose") for word in sys.argv[1:]):
+        import traceback
+
+        traceback.print_exc()
+    name = type(error).__name__
+    sys.stderr.write(
+        f"mlcheck: {name}: {error}\nThis is a fault of mlcheck or of its installation; -v shows the traceback.\n"
+    )
+    return 2
+
+
+if __name__ == "__main__":
+    main()

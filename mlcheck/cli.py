@@ -1,0 +1,455 @@
+"""The command line: the only place that prints, opens output files and knows exit codes."""
+
+import os
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mlcheck import __version__
+from mlcheck.errors import MlcheckError, UsageError
+
+if TYPE_CHECKING:
+    from mlcheck.report import Report
+    from mlcheck.reporters.base import Options
+    from mlcheck.settings import Settings
+
+USAGE_ERROR = 2
+INTERRUPTED = 130
+
+_USAGE_PROBLEM: Any = next(one for one in typer.BadParameter.__mro__ if one.__name__ == "ClickException")
+"""The base of what the option parser raises: typer brings its own click since 0.26, and used the installed one before."""
+
+app = typer.Typer(
+    name="mlcheck",
+    help="The linter for machine-learning training runs.",
+    epilog="Exit codes: 0 clean, 1 a finding at or above --fail-on, 2 usage, configuration or rule error, 3 no run data.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+class FailOnChoice(StrEnum):
+    """Values of --fail-on."""
+
+    error = "error"
+    warning = "warning"
+    info = "info"
+    never = "never"
+
+
+class SeverityChoice(StrEnum):
+    """Values of --min-severity."""
+
+    error = "error"
+    warning = "warning"
+    info = "info"
+
+
+class ColorChoice(StrEnum):
+    """Values of --color."""
+
+    auto = "auto"
+    always = "always"
+    never = "never"
+
+
+Color = Annotated[ColorChoice, typer.Option("--color", help="Colours; auto: on a terminal, unless NO_COLOR is set.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show everything; the traceback when mlcheck fails.")]
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Settings; default: mlcheck.toml or pyproject.toml here or above."),
+]
+RulesDirs = Annotated[
+    list[Path] | None, typer.Option("--rules", metavar="DIR", help="More rule files (data only; repeatable).")
+]
+Regime = Annotated[
+    str | None,
+    typer.Option("--regime", help="Kind of training (supervised, rl, gan …) instead of what the run looks like."),
+]
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line and return its exit code. Nothing that the user did ends in a traceback."""
+    try:
+        result = app(args=list(arguments), prog_name="mlcheck", standalone_mode=False)
+        code = result if isinstance(result, int) else 0
+    except typer.Exit as leaving:
+        code = leaving.exit_code
+    except typer.Abort:
+        _say("mlcheck: interrupted")
+        code = INTERRUPTED
+    except _USAGE_PROBLEM as error:
+        error.show()
+        code = USAGE_ERROR
+    except MlcheckError as error:
+        _say(f"mlcheck: {error}")
+        code = USAGE_ERROR
+    return code if _flush() else code
+
+
+def _say(text: str) -> None:
+    """A line of talk on standard error."""
+    try:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+    except (BrokenPipeError, ValueError):
+        return
+
+
+def _write(text: str) -> None:
+    """A document on standard output. A reader that has gone (`| head`) is no error: the exit code still says what was found."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except UnicodeEncodeError:
+        sys.stdout.buffer.write(text.encode(sys.stdout.encoding or "ascii", "replace"))
+        _flush()
+    except BrokenPipeError:
+        _abandon_stdout()
+
+
+def _flush() -> bool:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _abandon_stdout()
+    except ValueError:
+        return False
+    return True
+
+
+def _abandon_stdout() -> None:
+    """Let the interpreter's own flush at exit go nowhere (Python documentation, note on SIGPIPE)."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, sys.stdout.fileno())
+
+
+def _print_version(value: bool) -> None:
+    if value:
+        _write(f"mlcheck {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", "-V", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """The linter for machine-learning training runs: mlcheck scan ./runs/exp1."""
+
+
+# What commands have in common
+
+
+def _options(color: ColorChoice, *, verbose: bool = False, quiet: bool = False, **more: Any) -> "Options":
+    import shutil
+
+    from mlcheck.reporters.base import Options
+
+    width = shutil.get_terminal_size((120, 40)).columns
+    return Options(color=_use_color(color), width=max(60, min(width, 160)), verbose=verbose, quiet=quiet, **more)
+
+
+def _use_color(color: ColorChoice) -> bool:
+    """NO_COLOR and FORCE_COLOR are honoured when they are not empty (no-color.org, force-color.org); an option wins over both."""
+    if color is not ColorChoice.auto:
+        return color is ColorChoice.always
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _settings(config: Path | None) -> "Settings":
+    from mlcheck import settings
+
+    if config is not None:
+        if not config.is_file():
+            raise UsageError(f"--config {config}: no such file")
+        return settings.load(config)
+    found = settings.find(Path.cwd())
+    return settings.load(found) if found else settings.Settings()
+
+
+def _outputs(texts: Sequence[str]) -> list[tuple[str, Path | None]]:
+    """`FORMAT[=PATH]`, checked before anything is read: a wrong format must not cost a scan."""
+    from mlcheck.reporters import registry
+
+    outputs: list[tuple[str, Path | None]] = []
+    for text in texts:
+        name, separator, path = text.partition("=")
+        registry.get(name)
+        if separator and not path:
+            raise UsageError(f"-o {text}: no path after `=`")
+        if path and not Path(path).absolute().parent.is_dir():
+            raise UsageError(f"-o {text}: the directory {Path(path).parent} does not exist")
+        outputs.append((name, Path(path) if path else None))
+    if sum(path is None for _, path in outputs) > 1:
+        raise UsageError("more than one -o FORMAT without a path: only one document fits on standard output")
+    return outputs
+
+
+def _write_file(path: Path, text: str) -> None:
+    """Write a whole document or nothing: a half-written report must never be read as one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+class _Progress:
+    """A bar on standard error; nothing where that is no terminal, or under CI."""
+
+    def __init__(self, wanted: bool) -> None:
+        self.on = wanted and sys.stderr.isatty() and not os.environ.get("CI")
+        self._bar: Any = None
+        self._task: Any = None
+
+    def __call__(self, done: int, total: int, name: str) -> None:
+        if not self.on:
+            return
+        from rich.markup import escape
+
+        if self._bar is None:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+            self._bar = Progress(
+                TextColumn("reading"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"),
+                console=Console(stderr=True), transient=True,
+            )  # fmt: skip
+            self._bar.start()
+            self._task = self._bar.add_task("", total=total)
+        self._bar.update(self._task, completed=done, description=escape(name[-60:]))
+
+    def stop(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+
+
+# Commands
+
+
+@app.command()
+def scan(
+    paths: Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", help="Runs, or directories above them; NAME=PATH names a run.  [default: .]", show_default=False)] = None,
+    output: Annotated[list[str] | None, typer.Option("--output", "-o", metavar="FORMAT[=PATH]", help="terminal, json or markdown; to standard output, or to a file (repeatable).")] = None,
+    fail_on: Annotated[FailOnChoice | None, typer.Option("--fail-on", help="Exit 1 for findings from this severity on.  [default: error]", show_default=False)] = None,
+    select: Annotated[list[str] | None, typer.Option("--select", metavar="RULES", help="Only these: ids, prefixes of ids, names, categories, with commas.")] = None,
+    ignore: Annotated[list[str] | None, typer.Option("--ignore", metavar="RULES", help="Not these.")] = None,
+    require: Annotated[list[str] | None, typer.Option("--require", metavar="RULES", help="Exit 2 when these cannot be checked in some run.")] = None,
+    assignments: Annotated[list[str] | None, typer.Option("--set", metavar="RULE.PARAM=VALUE", help="Set a parameter of a rule (repeatable).")] = None,
+    rules: RulesDirs = None,
+    regime: Regime = None,
+    config: Config = None,
+    run_name: Annotated[str | None, typer.Option("--run-name", metavar="NAME", help="Name of the run, where there is one.")] = None,
+    min_severity: Annotated[SeverityChoice | None, typer.Option("--min-severity", help="Show findings from this severity on (the exit code does not change).", show_default=False)] = None,
+    strict: Annotated[bool | None, typer.Option("--strict", help="Exit 3 when the middle of a file is lost.", show_default=False)] = None,
+    allow_empty: Annotated[bool, typer.Option("--allow-empty", help="No run, or a path that is not there, is fine.")] = False,
+    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, metavar="N", help="Processes.  [default: the cores]", show_default=False)] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Verdicts only; no talk on standard error.")] = False,
+    verbose: Verbose = False,
+    no_progress: Annotated[bool, typer.Option("--no-progress", help="No progress bar.")] = False,
+    color: Color = ColorChoice.auto,
+) -> int:  # fmt: skip
+    """Import runs, judge them, report what is wrong."""
+    import time
+
+    started = time.perf_counter()
+    from mlcheck import api
+    from mlcheck.report import Severity, exit_code
+
+    settings = _settings(config)
+    outputs = _outputs(output or settings.output)
+    options = api.ScanOptions(
+        select=_words(select),
+        ignore=_words(ignore),
+        require=_words(require),
+        assignments=assignments or (),
+        rules_dirs=rules or (),
+        regime=regime,
+        fail_on=_fail_on(fail_on, settings),
+        strict=settings.strict if strict is None else strict,
+        allow_empty=allow_empty,
+        jobs=jobs,
+        run_name=run_name,
+        settings=settings,
+    )
+    progress = _Progress(not no_progress and not quiet)
+    try:
+        report = api.scan(paths or ["."], options, progress)
+    finally:
+        progress.stop()
+    lowest = min_severity.value if min_severity else settings.min_severity or "info"
+    shown = _options(color, verbose=verbose, quiet=quiet, min_severity=Severity(lowest))
+    _deliver(report, outputs, shown)
+    if not quiet:
+        _explain_exit(report, time.perf_counter() - started)
+    return exit_code(report)
+
+
+def _fail_on(given: FailOnChoice | None, settings: "Settings") -> Any:
+    return given.value if given else settings.fail_on or "error"
+
+
+def _words(texts: Sequence[str] | None) -> list[str]:
+    return [word.strip() for text in texts or () for word in text.split(",") if word.strip()]
+
+
+def _deliver(report: "Report", outputs: Sequence[tuple[str, Path | None]], options: "Options") -> None:
+    """Write every document that was asked for; the terminal table where none takes standard output."""
+    from dataclasses import replace
+
+    from mlcheck.reporters import registry
+
+    plain = replace(options, color=False)
+    for name, path in outputs:
+        if path is not None:
+            _write_file(path, registry.get(name).render(report, plain))
+    on_stdout = next((name for name, path in outputs if path is None), "terminal")
+    _write(registry.get(on_stdout).render(report, options))
+
+
+def _explain_exit(report: "Report", seconds: float) -> None:
+    """Why the exit code is what it is: the reader of a CI log needs no manual."""
+    from mlcheck.report import exit_code, exit_reasons
+
+    for missing in report.missing_paths:
+        _say(f"mlcheck: {missing}")
+    for unmet in report.unmet:
+        _say(f"mlcheck: {unmet}")
+    at_or_above = (
+        "" if report.fail_on == "info" else f" at or above {report.fail_on}" if report.fail_on != "error" else ""
+    )
+    words = {
+        "finding": f"a finding of severity {report.fail_on}{' or higher' if at_or_above else ''} (--fail-on {report.fail_on})",
+        "rule-error": "a rule raised an error",
+        "requirement": "a required rule was not checked",
+        "missing-path": "a path holds no run",
+        "no-run": "no run data found",
+        "incomplete-source": "a file is incomplete (--strict)",
+    }
+    reasons = "; ".join(words[reason] for reason in exit_reasons(report))
+    code = exit_code(report)
+    _say(f"exit {code}: {reasons or 'no finding at or above --fail-on ' + report.fail_on} · {seconds:.1f} s")
+
+
+@app.command()
+def inspect(
+    paths: Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", help="Runs, or directories above them.  [default: .]", show_default=False)] = None,
+    output: Annotated[list[str] | None, typer.Option("--output", "-o", metavar="FORMAT[=PATH]", help="terminal (default) or json.")] = None,
+    regime: Regime = None,
+    config: Config = None,
+    verbose: Verbose = False,
+    color: Color = ColorChoice.auto,
+) -> int:  # fmt: skip
+    """Show runs, series with their roles, facts, and what could not be read and why."""
+    from dataclasses import replace
+
+    from mlcheck import api
+    from mlcheck.report import exit_code
+    from mlcheck.reporters.inspection import render_inspection
+
+    outputs = _outputs(output or ())
+    report = api.scan(paths or ["."], api.ScanOptions(regime=regime, fail_on="never", settings=_settings(config)))
+    report = replace(report, findings=())
+    options = _options(color, verbose=verbose)
+    for name, path in outputs or [("terminal", None)]:
+        if name == "terminal":
+            text = render_inspection(report, options)
+        else:
+            from mlcheck.reporters import registry
+
+            text = registry.get(name).render(report, options)
+        if path is None:
+            _write(text)
+        else:
+            _write_file(path, text)
+    for missing in report.missing_paths:
+        _say(f"mlcheck: {missing}")
+    return exit_code(report)
+
+
+@app.command(name="rules")
+def list_rules(rules: RulesDirs = None, verbose: Verbose = False, color: Color = ColorChoice.auto) -> int:
+    """List the rules."""
+    from mlcheck import api
+    from mlcheck.engine.describe import describe
+    from mlcheck.reporters.explain import render_rules
+
+    _write(render_rules([describe(rule) for rule in api.registry(rules or ())], _options(color, verbose=verbose)))
+    return 0
+
+
+def _complete_rule(incomplete: str) -> list[str]:
+    from mlcheck import api
+
+    return [word for word in api.registry().words() if word.lower().startswith(incomplete.lower())]
+
+
+@app.command()
+def explain(
+    rule: Annotated[str, typer.Argument(metavar="RULE", help="Id or name, such as NUM001 or non-finite.", autocompletion=_complete_rule)],
+    rules: RulesDirs = None,
+    verbose: Verbose = False,
+    color: Color = ColorChoice.auto,
+) -> int:  # fmt: skip
+    """Show one rule: what it does, why it matters, what to try, its parameters."""
+    from mlcheck import api
+    from mlcheck.engine.describe import describe
+    from mlcheck.reporters.explain import render_explain
+
+    _write(render_explain(describe(api.registry(rules or ()).get(rule)), _options(color, verbose=verbose)))
+    return 0
+
+
+@app.command(name="test")
+def test_rules(
+    paths: Annotated[list[Path] | None, typer.Argument(metavar="[PATH]...", help="Rule files, or directories of them.  [default: the built-in rules]", show_default=False)] = None,
+    verbose: Verbose = False,
+    color: Color = ColorChoice.auto,
+) -> int:  # fmt: skip
+    """Run the tests inside rule files; exit 1 when one fails, 2 when a file is no rule."""
+    from mlcheck.engine import registry
+    from mlcheck.engine.loader import load_file
+    from mlcheck.engine.ruletest import run_tests
+
+    files = [file for path in paths or [registry.built_in_directory()] for file in registry.rule_files(path)]
+    failed = count = 0
+    broken = False
+    for file in files:
+        try:
+            results = run_tests(load_file(file))
+        except MlcheckError as error:
+            _say(f"mlcheck: {error}")
+            broken = True
+            continue
+        count += len(results)
+        bad = [one for one in results if not one.passed]
+        failed += len(bad)
+        if verbose or bad:
+            for one in results:
+                if verbose or not one.passed:
+                    mark = "ok    " if one.passed else "FAILED"
+                    _write(
+                        f"{mark} {one.rule} {one.name}"
+                        + (f"\n       {one.place}: {one.message}\n" if one.message else "\n")
+                    )
+    _write(f"{count - failed} passed, {failed} failed\n")
+    return USAGE_ERROR if broken else 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))

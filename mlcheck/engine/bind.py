@@ -1,0 +1,200 @@
+"""Which series meet in a rule: inputs bind to series, and join on the labels that they share (language.md fixes 10 and 11)."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from mlcheck.engine.context import RunContext, statistic_key
+from mlcheck.engine.rule import FACT_NAMES, Rule
+from mlcheck.engine.schema import InputModel
+from mlcheck.lang.lets import uses
+from mlcheck.lang.values import Value
+from mlcheck.lang.vocabulary import JOIN_LABELS
+from mlcheck.store.series import Series
+
+MAX_COMBINATIONS = 10_000
+"""A join beyond this is an error of the rule, not a result (language.md fix 11)."""
+
+Labels = Mapping[str, str]
+Params = Mapping[str, float | bool | str]
+
+
+class JoinError(Exception):
+    """The inputs of a rule join to more combinations than anybody could read."""
+
+
+@dataclass(frozen=True, eq=False)
+class Combination:
+    """One series for each direct input (None: a missing optional one), and the join labels that they agree on."""
+
+    series: Mapping[str, Series | None]
+    labels: Labels
+
+
+def join_labels(series: Series) -> dict[str, str]:
+    """The labels by which a series joins. The primary loss joins as the primary loss, whatever its name in each split."""
+    labels = {label: series.labels[label] for label in JOIN_LABELS if label in series.labels}
+    if series.labels.get("primary") == "true" and "metric" in labels:
+        labels["metric"] = "primary"
+    return labels
+
+
+def matching(context: RunContext, spec: InputModel, key: str) -> list[Series]:
+    """The series of a run that an input asks for: by role, labels and statistic."""
+    roles = [spec.role] if isinstance(spec.role, str) else spec.role
+    found = []
+    for series in context.run.series:
+        if roles is None and series.kind == "fact":
+            continue
+        if roles is not None and series.role not in roles:
+            continue
+        if any(series.labels.get(label) not in values for label, values in spec.labels.items()):
+            continue
+        if len(series) and context.has(series, key):
+            found.append(series)
+    if spec.prefer:
+        preferred = [s for s in found if all(s.labels.get(label) == value for label, value in spec.prefer.items())]
+        joins = [join_labels(s) for s in preferred]
+        found = [s for s in found if s in preferred or join_labels(s) not in joins]
+    return found
+
+
+def agree(one: Labels, other: Labels, but: str | None = None) -> bool:
+    """Whether two sets of labels are equal wherever both have them (`but` one label)."""
+    return all(other.get(label, value) == value for label, value in one.items() if label != but)
+
+
+class Binding:
+    """All series that the inputs of a rule bind to in one run."""
+
+    def __init__(self, rule: Rule, context: RunContext, params: Params) -> None:
+        self.rule = rule
+        self.context = context
+        self.params = params
+        self.keys = {name: statistic_key(rule.statistics[name], params) for name in rule.inputs}
+        self.found = {
+            name: matching(context, spec, self.keys[name]) for name, spec in rule.inputs.items() if spec.same is None
+        }
+        self.among = self._among_labels()
+
+    def _among_labels(self) -> dict[str, frozenset[str]]:
+        """Inputs that stand only inside `among`, with the labels over which they are reduced there."""
+        used: dict[str, set[str | None]] = {}
+        rule = self.rule
+        conditions = [case.condition for case in rule.severity_cases() if case.condition is not None]
+        for expression in (rule.when, rule.value, rule.limit, rule.margin, *conditions):
+            if expression is not None:
+                for name, labels in uses(expression, rule.lets).items():
+                    used.setdefault(name, set()).update(labels)
+        return {
+            name: frozenset(label for label in used[name] if label is not None)
+            for name, spec in rule.inputs.items()
+            if spec.same is None and used.get(name) and None not in used[name]
+        }
+
+    def missing(self) -> list[str]:
+        """Inputs that are not optional and that nothing in the run answers."""
+        return [name for name, found in self.found.items() if not self.rule.inputs[name].optional and not found]
+
+    def combinations(self) -> list[Combination]:
+        """The natural join of the inputs over the labels that they share. Raises JoinError when it is too large."""
+        partial = [Combination({}, {})]
+        direct = [name for name in self.found if name not in self.among]
+        # Required inputs first: an optional one must never decide which combinations there are.
+        for name in sorted(direct, key=lambda name: self.rule.inputs[name].optional):
+            optional = self.rule.inputs[name].optional
+            candidates = [(series, join_labels(series)) for series in self.found[name]]
+            partial = list(self._extend(partial, name, candidates, optional))
+            if len(partial) > MAX_COMBINATIONS:
+                raise JoinError(
+                    f"its inputs join to more than {MAX_COMBINATIONS:,} combinations; filter them by labels"
+                )
+        return list(self._with_among(partial))
+
+    @staticmethod
+    def _extend(
+        partial: Sequence[Combination], name: str, candidates: Sequence[tuple[Series, Labels]], optional: bool
+    ) -> Iterator[Combination]:
+        for one in partial:
+            fitting = [(series, labels) for series, labels in candidates if agree(one.labels, labels)]
+            if optional:
+                fitting = fitting[:1]
+                if not fitting:
+                    yield Combination({**one.series, name: None}, one.labels)
+            for series, labels in fitting:
+                yield Combination({**one.series, name: series}, {**labels, **one.labels})
+
+    def _with_among(self, partial: Sequence[Combination]) -> Iterator[Combination]:
+        """Inputs that stand only inside `among` join by their other labels: one combination per group of members."""
+        required = [name for name in self.among if not self.rule.inputs[name].optional]
+        for one in partial:
+            groups: list[Labels] = [one.labels]
+            for name in required:
+                rest = []
+                for series in self.found[name]:
+                    labels = {k: v for k, v in join_labels(series).items() if k not in self.among[name]}
+                    rest.extend({**labels, **g} for g in groups if agree(g, labels))
+                groups = [dict(items) for items in dict.fromkeys(tuple(sorted(g.items())) for g in rest)]
+            for labels in groups:
+                yield Combination(one.series, labels)
+
+
+class RuleScope:
+    """Where the names of a rule get their values in one combination."""
+
+    def __init__(self, binding: Binding, combination: Combination, extra: Mapping[str, Value] | None = None) -> None:
+        self.binding = binding
+        self.combination = combination
+        self.extra = dict(extra or {})
+
+    def lookup(self, name: str) -> Value:
+        """The value of a name; see `lang.values.Scope`."""
+        binding = self.binding
+        if name in self.extra:
+            return self.extra[name]
+        if name in binding.rule.inputs:
+            return self._input(name)
+        if name in binding.params:
+            value = binding.params[name]
+            return float("nan") if isinstance(value, str) else value
+        if name in FACT_NAMES:
+            fact = binding.context.run.facts.get(name)
+            return float(fact) if isinstance(fact, int | float) else float("nan")
+        raise KeyError(name)
+
+    def _input(self, name: str) -> Value:
+        spec = self.binding.rule.inputs[name]
+        series = self.combination.series.get(spec.same or name)
+        if series is None or not self.binding.context.has(series, self.binding.keys[name]):
+            return float("nan") if spec.fallback is None else spec.fallback
+        column = self.binding.context.column(series, self.binding.keys[name], spec.rows)
+        # One row says the same of the whole run; as a column it would hold at its own step only.
+        return float(column.values[-1]) if series.role == "hparam" else column
+
+    def over(self, names: frozenset[str], label: str) -> "list[RuleScope]":
+        """One scope per member of an `among`; see `lang.values.Scope`."""
+        specs = self.binding.rule.inputs
+        inputs = sorted({specs[name].same or name for name in names if name in specs})
+        partial = [Combination({}, {})]
+        for name in inputs:
+            candidates = [
+                (series, labels)
+                for series in self.binding.found[name]
+                if agree(self.combination.labels, labels := join_labels(series), but=label)
+            ]
+            partial = list(Binding._extend(partial, name, candidates, optional=False))
+        members = [
+            Combination({**self.combination.series, **one.series}, {**self.combination.labels, **one.labels})
+            for one in partial
+            if one.series
+        ]
+        members.sort(key=lambda one: _order(one, inputs))
+        return [RuleScope(self.binding, member, self.extra) for member in members]
+
+
+def _order(member: Combination, inputs: Sequence[str]) -> float:
+    """Place by the order attribute of the first input's series; unknown: last, in the order of the store."""
+    for name in inputs:
+        series = member.series.get(name)
+        if series is not None and series.labels.get("order", "").isdigit():
+            return int(series.labels["order"])
+    return float("inf")

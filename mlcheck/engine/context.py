@@ -1,0 +1,147 @@
+"""One run as rules see it: columns on shared axes, ranges, and the words for what is missing."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcheck.engine.rule import Statistic
+from mlcheck.lang.values import Axis, Column
+from mlcheck.store.series import Run, Series
+
+UNJUDGED_ROLES = frozenset({"placeholder", "hparams", "meta", "final_summary"})
+"""Series that are no history of the training: they do not stretch the range of the run."""
+
+SCALAR_STATISTICS = frozenset({"value", "nan", "inf", "nonfinite", "count"})
+"""What a scalar series answers (language.md, keys of a rule file)."""
+
+_ROLE_WORDS = {
+    "loss": "loss",
+    "lr": "learning rate",
+    "grad_norm": "gradient norm",
+    "metric": "metric",
+    "error_metric": "metric",
+    "gradient": "gradients",
+    "weight": "weights",
+    "activation": "activations",
+    "loss_scale": "loss scale",
+    "episode_reward": "episode reward",
+    "gpu_util": "GPU utilization",
+    "gpu_memory": "GPU memory",
+    "step_time": "step time",
+    "hparam": "hyperparameters",
+    "clock": "wall times",
+    "source": "sources",
+    "restart": "restarts",
+}
+_SPLIT_WORDS = {"train": "training", "val": "validation", "test": "test"}
+
+
+def what(role: str | Sequence[str] | None, split: str | None) -> str:
+    """The words for a series that nobody logged: `validation loss`, `gradients`."""
+    if role is None:
+        return "series"
+    first = role if isinstance(role, str) else role[0]
+    word = _ROLE_WORDS.get(first, first.replace("_", " "))
+    return f"{_SPLIT_WORDS[split]} {word}" if split in _SPLIT_WORDS else word
+
+
+def statistic_key(statistic: Statistic, params: Mapping[str, float | bool | str]) -> str:
+    """The column that holds a statistic: its name, with its arguments put in: `quantile(0.95)`."""
+    if not statistic.arguments:
+        return statistic.name
+    values = (params[one] if isinstance(one, str) else one for one in statistic.arguments)
+    return f"{statistic.name}({','.join(f'{value:g}' if isinstance(value, float) else str(value) for value in values)})"
+
+
+class RunContext:
+    """A run, with its columns made once and shared by all rules, so that equal axes are the same object."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.logged = [s for s in run.series if s.kind != "fact"]
+        self._axes: dict[tuple[str, str], Axis] = {}
+        self._columns: dict[tuple[str, str, str], Column] = {}
+        self._ranges = self._find_ranges()
+        self._steps_per_epoch = self._find_steps_per_epoch()
+
+    def range(self, axis: str) -> tuple[int, int]:
+        """First and last step of the run on this kind of axis; (0, 0) where it has none."""
+        return self._ranges.get(axis, (0, 0))
+
+    @property
+    def main_axis(self) -> str:
+        """The kind of axis that most points of the run stand on."""
+        points: dict[str, int] = {}
+        for series in self.logged:
+            if series.role not in UNJUDGED_ROLES:
+                points[series.axis] = points.get(series.axis, 0) + len(series)
+        return max(points, key=lambda kind: (points[kind], kind == "step"), default="step")
+
+    def _find_ranges(self) -> dict[str, tuple[int, int]]:
+        ranges: dict[str, tuple[int, int]] = {}
+        for series in self.logged:
+            if len(series) == 0 or series.role in UNJUDGED_ROLES:
+                continue
+            first, last = int(series.steps.min()), int(series.steps.max())
+            known = ranges.get(series.axis, (first, last))
+            ranges[series.axis] = (min(known[0], first), max(known[1], last))
+        return ranges
+
+    def _find_steps_per_epoch(self) -> float | None:
+        """Median of Δstep / Δepoch of a logged epoch counter (Lightning's `epoch`, HF's `train/epoch`)."""
+        for series in self.logged:
+            if series.role != "progress" or series.labels.get("metric") != "epoch" or series.axis != "step":
+                continue
+            live = series.live
+            values = live.columns.get("value")
+            if values is None or len(values) < 2:
+                continue
+            epochs, steps = np.diff(values), np.diff(live.steps).astype(np.float64)
+            good = np.isfinite(epochs) & (epochs > 0) & (steps > 0)
+            span = float(values[-1] - values[0])
+            if good.any() and np.isfinite(span) and span > 0:
+                return float(live.steps[-1] - live.steps[0]) / span
+        return None
+
+    def axis(self, series: Series, rows: str = "live") -> Axis:
+        """The axis of a series; the same object every time."""
+        key = (series.name, rows)
+        if key not in self._axes:
+            source = series.live if rows == "live" else series
+            first, last = self.range(series.axis)
+            per_epoch = 1.0 if series.axis == "epoch" else self._steps_per_epoch if series.axis == "step" else None
+            self._axes[key] = Axis(source.steps, source.wall_times, series.axis, float(first), float(last), per_epoch)
+        return self._axes[key]
+
+    def has(self, series: Series, key: str) -> bool:
+        """Whether the series can answer a statistic."""
+        if series.kind == "scalar":
+            return key in SCALAR_STATISTICS
+        return key in series.columns or (key == "nonfinite" and "nan" in series.columns)
+
+    def column(self, series: Series, key: str = "value", rows: str = "live") -> Column:
+        """A statistic of a series as a column on its axis; KeyError when the series cannot answer it."""
+        cache_key = (series.name, key, rows)
+        if cache_key not in self._columns:
+            source = series.live if rows == "live" else series
+            better = series.labels.get("better")
+            self._columns[cache_key] = Column(_values(source, key), self.axis(series, rows), better)
+        return self._columns[cache_key]
+
+
+def _values(series: Series, key: str) -> NDArray[np.float64]:
+    if series.kind == "scalar" and key != "value":
+        values = series.columns["value"]
+        match key:
+            case "nan":
+                return np.isnan(values).astype(np.float64)
+            case "inf":
+                return np.isinf(values).astype(np.float64)
+            case "nonfinite":
+                return (~np.isfinite(values)).astype(np.float64)
+            case "count":
+                return np.ones(len(values))
+    if key == "nonfinite" and key not in series.columns:
+        return series.columns["nan"] + series.columns["inf"]
+    return series.columns[key]

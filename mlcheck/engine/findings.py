@@ -1,0 +1,121 @@
+"""From failed combinations to findings: confidence, cost, fingerprint."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mlcheck.engine import evidence
+from mlcheck.engine.context import RunContext
+from mlcheck.engine.verdict import Failed
+from mlcheck.report import Confidence, Cost, Episode, Finding, Severity
+from mlcheck.store.lane import lane
+from mlcheck.store.series import Series
+
+FINGERPRINT_SCHEME = "1"
+MAX_EPISODES = 20
+SHORT_SERIES = 20
+"""Points under which a finding is at most of medium confidence: rules.md calls 5 to 19 points the short form."""
+
+
+def fingerprint(rule: str, run_lane: str, labels: Mapping[str, str], series: list[str]) -> str:
+    """sha256 over rule, lane and the judged series' names, 32 hexadecimal digits (language.md fix 29): no step, no value.
+
+    Names go through the lane's table too, since a part of a run may carry a timestamp. Labels count only where they do not come
+    from a guess about a role: worker, category and feature tell apart findings over the same series.
+    """
+    stated = {key: labels[key] for key in ("worker", "category", "feature", "source") if key in labels}
+    text = json.dumps([FINGERPRINT_SCHEME, rule, run_lane, stated, sorted(lane(name) for name in series)])
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def finding(
+    rule: Any, params: Mapping[str, float | bool | str], context: RunContext, failed: Failed, severity: str | None
+) -> Finding:
+    """The finding of a failed combination. `severity` is the user's own, which stands as it is."""
+    axis, run = failed.axis, context.run
+    first, last = failed.spans[0], failed.spans[-1]
+    onset = None if failed.run_rule else int(axis.steps[first.start])
+    return Finding(
+        rule=rule.id,
+        name=rule.name,
+        category=rule.category,
+        severity=Severity(severity) if severity else failed.severity,
+        confidence=_confidence(failed),
+        reasons=(*failed.confidence_reasons, *(("severity set by the user",) if severity else ())),
+        run=run.name,
+        labels=dict(failed.labels),
+        series=tuple(s.name for s in failed.series),
+        axis=axis.kind,
+        first_step=int(axis.steps[first.start]),
+        last_step=int(axis.steps[last.stop]),
+        onset=onset,
+        points=sum(span.points for span in failed.spans),
+        value=failed.value,
+        limit=failed.limit,
+        message=failed.message,
+        advice=failed.advice,
+        headline=failed.headline,
+        fingerprint=fingerprint(rule.id, run.lane, failed.labels, [s.name for s in failed.series]),
+        healed=failed.healed,
+        episodes=_episodes(failed),
+        episode_count=len(failed.spans),
+        cost=cost(context, axis.kind, int(axis.steps[first.start])),
+        excess=round(failed.excess, 4),
+        layer_order=_layer_order(failed.series[0]),
+        params=dict(params),
+        evidence=evidence.of_failure(context, failed),
+    )
+
+
+def _confidence(failed: Failed) -> Confidence:
+    if "role guessed" in failed.confidence_reasons:
+        return Confidence.LOW
+    short = len(failed.axis) < SHORT_SERIES and not np.isnan(failed.value if failed.value is not None else 0.0)
+    if failed.confidence_reasons or (short and not failed.run_rule and failed.series[0].kind != "fact"):
+        return Confidence.MEDIUM
+    return Confidence.HIGH
+
+
+def _layer_order(series: Series) -> int | None:
+    order = series.labels.get("order", "")
+    return int(order) if order.isdigit() and "layer" in series.labels else None
+
+
+def _episodes(failed: Failed) -> tuple[Episode, ...]:
+    steps = failed.axis.steps
+    return tuple(
+        Episode(
+            first_step=int(steps[span.start]),
+            last_step=int(steps[span.stop]),
+            points=span.points,
+            worst_step=int(steps[row]),
+            worst=value,
+        )
+        for span, (row, value) in list(zip(failed.spans, failed.worst_by_span, strict=True))[:MAX_EPISODES]
+    )
+
+
+def cost(context: RunContext, axis: str, onset: int) -> Cost:
+    """Steps, share and hours of the run from a step to its end. Pauses between restarts cost nothing: nobody trained then."""
+    first, last = context.range(axis)
+    span = last - first
+    return Cost(
+        steps=max(0, last - onset),
+        share=round(min(1.0, max(0.0, (last - onset) / span)), 4) if span > 0 else 1.0,
+        hours=hours(context, axis, onset),
+    )
+
+
+def hours(context: RunContext, axis: str, onset: int | None = None) -> float | None:
+    """Wall time in hours from a step to the end of the run, by the clock of that axis; None where it is not known."""
+    clock = next((s for s in context.run.series if s.role == "clock" and s.axis == axis), None)
+    if clock is None or len(clock) < 2:
+        return None
+    passed = np.diff(clock.columns["value"])
+    passed = np.where(np.isfinite(passed) & (passed > 0), passed, 0.0)
+    if onset is not None:
+        passed = passed[clock.steps[1:] > onset]
+    return round(float(passed.sum()) / 3600.0, 6)

@@ -1,0 +1,392 @@
+"""One declarative rule over one run: bind, evaluate, find the episodes, say what they mean."""
+
+import math
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcheck.engine import context as contexts
+from mlcheck.engine.bind import Binding, Combination, JoinError, RuleScope, agree, join_labels
+from mlcheck.engine.context import RunContext
+from mlcheck.engine.rule import Rule
+from mlcheck.engine.verdict import BORDERLINE, Errored, Failed, Passed, Skip, Verdict, excess
+from mlcheck.lang.align import put
+from mlcheck.lang.episodes import Span, find_episodes, is_healed, parse_term
+from mlcheck.lang.evaluate import Evaluator
+from mlcheck.lang.expression import Expression
+from mlcheck.lang.lets import uses
+from mlcheck.lang.values import Axis, Column, Inapplicable, Value
+from mlcheck.lang.vocabulary import JOIN_LABELS
+from mlcheck.lang.whole import noise
+from mlcheck.report import Severity
+from mlcheck.store.series import Series
+
+SHOWN_LABELS = (*sorted(JOIN_LABELS - {"run"}), "split", "source")
+LOSS_SHAPE_CATEGORIES = frozenset({"loss", "generalisation"})
+"""On a run of unknown regime these give no error (design.md §2)."""
+
+
+def judge(rule: Rule, context: RunContext, params: Mapping[str, float | bool | str]) -> Iterator[Verdict]:
+    """Judge every combination of a rule's inputs in one run; at least one verdict always comes."""
+    regime = context.run.regime.name
+    if rule.regimes and regime not in rule.regimes:
+        yield Skip("regime", f"not for {regime}")
+        return
+    binding = Binding(rule, context, params)
+    missing = binding.missing()
+    if missing:
+        words = tuple(dict.fromkeys(_what(rule, name) for name in missing))
+        yield Skip("input", f"{', '.join(words)}: none logged", words)
+        return
+    try:
+        combinations = binding.combinations()
+    except JoinError as error:
+        yield Errored(str(error))
+        return
+    if not combinations:
+        names = " and ".join(_what(rule, name) for name, spec in rule.inputs.items() if not spec.optional)
+        yield Skip("input", f"{names}: logged, but not of the same thing (their labels differ)")
+    for combination in combinations:
+        yield _Case(rule, context, binding, combination).verdict()
+
+
+def _what(rule: Rule, name: str) -> str:
+    spec = rule.inputs[name]
+    split = spec.labels.get("split", [None])
+    return contexts.what(spec.role, split[0] if len(split) == 1 else None)
+
+
+class _Case:
+    """One combination."""
+
+    def __init__(self, rule: Rule, context: RunContext, binding: Binding, combination: Combination) -> None:
+        self.rule = rule
+        self.context = context
+        self.binding = binding
+        self.combination = combination
+        self.labels = self._labels()
+        self.scope = RuleScope(binding, combination)
+        self.evaluator = Evaluator(rule.lets, self.scope)
+
+    def _labels(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        bound = [s for s in self.combination.series.values() if s is not None]
+        for label in SHOWN_LABELS:
+            values = {s.labels[label] for s in bound if label in s.labels}
+            if len(values) == 1:
+                found[label] = values.pop()
+            elif label in self.combination.labels:
+                found[label] = self.combination.labels[label]
+        return found
+
+    def verdict(self) -> Verdict:
+        """Judge it. An exception of the rule becomes a verdict of its own: the others are still judged."""
+        try:
+            short = self._too_short()
+            if short:
+                return Skip("short", short, labels=self.labels)
+            condition = self.evaluator.evaluate(self.rule.when)
+            if isinstance(condition, Column):
+                return self._point_rule(condition)
+            return self._run_rule(bool(condition))
+        except Inapplicable as error:
+            return Skip(error.kind, error.reason, labels=self.labels)
+        except Exception as error:  # noqa: BLE001 - whatever a rule raises is that rule's outcome, never the scan's end
+            return Errored(f"{type(error).__name__}: {error}", self.labels)
+
+    # What it stands on
+
+    def _too_short(self) -> str | None:
+        for name, need in self.rule.needs.items():
+            needed = int(self.binding.params[need]) if isinstance(need, str) else need
+            counts = [self._finite_points(name, series) for series in self._members(name)]
+            if not counts and self.rule.inputs[name].optional:
+                continue
+            count = max(counts, default=0)
+            if count < needed:
+                shown = _what(self.rule, name)
+                return f"{shown}: {count} of {needed} points"
+        return None
+
+    def _members(self, name: str) -> list[Series]:
+        name = self.rule.inputs[name].same or name
+        if name in self.binding.among:
+            dropped = self.binding.among[name]
+            return [
+                s
+                for s in self.binding.found[name]
+                if agree(self.combination.labels, {k: v for k, v in join_labels(s).items() if k not in dropped})
+            ]
+        series = self.combination.series.get(name)
+        return [] if series is None else [series]
+
+    def _finite_points(self, name: str, series: Series) -> int:
+        column = self.context.column(series, self.binding.keys[name], self.rule.inputs[name].rows)
+        good = np.isfinite(column.values)
+        if self.rule.after:
+            everything = np.ones(len(good), dtype=bool)
+            after = parse_term(self.rule.after.text(self.binding.params))
+            spans = find_episodes(everything, column.axis, after=after)
+            good = good[spans[0].start :] if spans else good[:0]
+        return int(good.sum())
+
+    def _judged_series(self, axis: Axis | None = None) -> list[Series]:
+        """All series of the condition, the one whose axis the condition stands on first."""
+        names = [name for name in uses(self.rule.when, self.rule.lets) if name in self.rule.inputs]
+        found = [s for name in self.rule.inputs if name in names for s in self._members(name)]
+        unique = list({s.name: s for s in found}.values())
+        if axis is not None:
+            unique.sort(key=lambda s: self.context.axis(s) is not axis and self.context.axis(s, "all") is not axis)
+        return unique
+
+    # Point rules
+
+    def _point_rule(self, condition: Column) -> Verdict:
+        rule, params = self.rule, self.binding.params
+        held = np.asarray(condition.values, dtype=bool)
+        spans = find_episodes(
+            held,
+            condition.axis,
+            after=parse_term(rule.after.text(params)) if rule.after else None,
+            until=parse_term(rule.until.text(params)) if rule.until else None,
+            patience=[parse_term(term.text(params)) for term in rule.patience],
+            merge=parse_term(rule.merge.text(params)) if rule.merge else None,
+            at_end=rule.model.at_end,
+        )
+        if not spans:
+            return Passed(self.labels)
+        values = self._on(condition.axis, rule.value)
+        limits = self._on(condition.axis, rule.limit)
+        beyond = excess(values, limits, self._noise(values))
+        beyond[~held] = -1.0
+        worst = [span.start + int(np.argmax(beyond[span.start : span.stop + 1])) for span in spans]
+        worst_row = max(worst, key=lambda row: beyond[row])
+        return self._failed(
+            condition.axis,
+            spans,
+            run_rule=False,
+            healed=is_healed(held, spans),
+            held=held,
+            worst_row=worst_row,
+            worst_by_span=[(row, _number(values[row])) for row in worst],
+            value=_number(values[worst_row]),
+            limit=_number(limits[worst_row]),
+            excess_=float(beyond[worst_row]),
+        )
+
+    def _on(self, axis: Axis, expression: Expression) -> NDArray[np.float64]:
+        return _spread(self.evaluator.evaluate(expression), axis)
+
+    @staticmethod
+    def _noise(values: NDArray[np.float64]) -> float:
+        result = noise(values)
+        return 0.0 if math.isnan(result) else result
+
+    # Run rules
+
+    def _run_rule(self, fails: bool) -> Verdict:
+        if not fails:
+            return Passed(self.labels)
+        judged = self._judged_series()
+        axis = self.context.axis(judged[0])
+        rows = len(axis)
+        value = _scalar(self.evaluator.evaluate(self.rule.value))
+        limit = _scalar(self.evaluator.evaluate(self.rule.limit))
+        return self._failed(
+            axis,
+            [Span(0, rows - 1, rows, True)],
+            run_rule=True,
+            healed=False,
+            held=np.ones(rows, dtype=bool),
+            worst_row=rows - 1,
+            worst_by_span=[(rows - 1, value)],
+            value=value,
+            limit=limit,
+            excess_=float(excess(_array(value), _array(limit))[0]),
+        )
+
+    # What they have in common
+
+    def _failed(
+        self,
+        axis: Axis,
+        spans: list[Span],
+        *,
+        run_rule: bool,
+        healed: bool,
+        held: NDArray[np.bool_],
+        worst_row: int,
+        worst_by_span: list[tuple[int, float | None]],
+        value: float | None,
+        limit: float | None,
+        excess_: float,
+    ) -> Failed:
+        extra = self._extra(axis, spans, healed, value, limit)
+        self.evaluator = Evaluator(self.rule.lets, RuleScope(self.binding, self.combination, extra))
+        margin = self._margin(axis, worst_row, value, limit)
+        judged = self._judged_series(axis)
+        severity, reasons = self._severity(axis, spans, held, healed, margin, judged)
+        text = self._texts(axis, spans, worst_row, extra)
+        return Failed(
+            labels=self.labels,
+            series=judged,
+            axis=axis,
+            spans=spans,
+            run_rule=run_rule,
+            healed=healed,
+            severity=severity,
+            confidence_reasons=tuple(reasons),
+            value=value,
+            limit=limit,
+            worst_row=worst_row,
+            worst_by_span=worst_by_span,
+            excess=excess_,
+            margin=margin,
+            message=text["message"],
+            advice=text["advice"],
+            headline=text["headline"],
+            evidence=self._evidence(),
+        )
+
+    def _extra(
+        self, axis: Axis, spans: list[Span], healed: bool, value: float | None, limit: float | None
+    ) -> dict[str, Value]:
+        steps = [int(axis.steps[s.stop] - axis.steps[s.start]) for s in spans]
+        whole = axis.run_last - axis.run_first
+        return {
+            "points": float(sum(s.points for s in spans)),
+            "steps": float(sum(steps)),
+            "episodes": float(len(spans)),
+            "longest": float(max(s.points for s in spans)),
+            "share_of_run": sum(steps) / whole if whole > 0 else 1.0,
+            "healed": float(healed),
+            "value": math.nan if value is None else value,
+            "limit": math.nan if limit is None else limit,
+        }
+
+    def _margin(self, axis: Axis, row: int, value: float | None, limit: float | None) -> float | None:
+        if self.rule.margin is not None:
+            return _number(self._on(axis, self.rule.margin)[row])
+        if value is None or limit is None or not (value > 0 and limit > 0):
+            return None
+        return max(value / limit, limit / value)
+
+    def _severity(
+        self,
+        axis: Axis,
+        spans: list[Span],
+        held: NDArray[np.bool_],
+        healed: bool,
+        margin: float | None,
+        judged: list[Series],
+    ) -> tuple[Severity, list[str]]:
+        rule, reasons = self.rule, []
+        severity = self._stated_severity(axis, spans, held, judged)
+        if healed and rule.model.healed == "lower":
+            severity = severity.lower()
+            reasons.append("healed")
+        if rule.model.borderline and margin is not None and margin < 1 + BORDERLINE:
+            severity = severity.lower()
+            reasons.append("borderline")
+        if any(s.labels.get("certainty") == "guess" for s in judged):
+            severity = min(severity, Severity.WARNING, key=lambda one: one.rank)
+            reasons.append("role guessed")
+        if self.context.run.regime.name == "unknown" and rule.category in LOSS_SHAPE_CATEGORIES:
+            severity = min(severity, Severity.WARNING, key=lambda one: one.rank)
+            reasons.append("kind of training unknown")
+        if any(s.approximate for s in judged):
+            reasons.append("from histogram buckets")
+        return severity, reasons
+
+    def _stated_severity(
+        self, axis: Axis, spans: list[Span], held: NDArray[np.bool_], judged: list[Series]
+    ) -> Severity:
+        rule = self.rule
+        cases = rule.severities
+        if rule.by_role:
+            cases = rule.by_role.get(judged[0].role, rule.by_role["else"])
+        inside = np.zeros(len(axis), dtype=bool)
+        for span in spans:
+            inside[span.start : span.stop + 1] = True
+        inside &= held
+        for case in cases:
+            if case.condition is None:
+                return case.severity
+            value = self.evaluator.evaluate(case.condition)
+            there = bool(np.any(_spread(value, axis)[inside] > 0)) if isinstance(value, Column) else bool(value)
+            if there:
+                return case.severity
+        raise AssertionError("the loader refuses a severity without a last word")
+
+    def _texts(self, axis: Axis, spans: list[Span], row: int, extra: Mapping[str, Value]) -> dict[str, str]:
+        templates = {"message": self.rule.message, "advice": self.rule.advice, "headline": self.rule.headline}
+        values: dict[str, float | int | str | None] = {
+            **dict.fromkeys((*SHOWN_LABELS, "role")),
+            **self.labels,
+            "first_step": int(axis.steps[spans[0].start]),
+            "last_step": int(axis.steps[spans[-1].stop]),
+            "run": self.context.run.name,
+            "axis": axis.kind,
+            "regime": self.context.run.regime.name,
+        }
+        judged = self._judged_series(axis)
+        values["series"] = ", ".join(s.name for s in judged[:3]) + (" …" if len(judged) > 3 else "")
+        values["role"] = judged[0].role.replace("_", " ")
+        for name in {name for one in templates.values() for name in one.names} - set(values):
+            values[name] = self._text_value(name, axis, row, extra)
+        return {key: one.render(values) for key, one in templates.items()}
+
+    def _text_value(self, name: str, axis: Axis, row: int, extra: Mapping[str, Value]) -> float | str | None:
+        if name in extra:
+            found = extra[name]
+        elif isinstance(self.binding.params.get(name), str):
+            return str(self.binding.params[name])
+        else:
+            found = self.evaluator.evaluate(_name_expression(name, self.rule))
+        if isinstance(found, Column):
+            found = float(_spread(found, axis)[row])
+        return int(found) if float(found).is_integer() and abs(found) < 2**53 else float(found)
+
+    def _evidence(self) -> list[tuple[Series, str, str]]:
+        named = uses(self.rule.when, self.rule.lets)
+        shown = []
+        for name, spec in self.rule.inputs.items():
+            if name in named:
+                key = self.binding.keys[name]
+                members = [s for s in self._members(name)[:4] if self.context.has(s, key)]
+                shown += [(s, _shown_statistic(s, key), spec.rows) for s in members]
+        return list({(s.name, key): (s, key, rows) for s, key, rows in shown}.values())[:6]
+
+
+def _name_expression(name: str, rule: Rule) -> Expression:
+    from mlcheck.lang.parse import parse
+
+    return parse(name, [name])
+
+
+def _spread(value: Value, axis: Axis) -> NDArray[np.float64]:
+    """A value on the rows of an axis: a scalar everywhere, a column as of each step."""
+    if isinstance(value, Column):
+        return np.asarray(put(value, axis).values, dtype=np.float64)
+    return np.full(len(axis), float(value))
+
+
+def _scalar(value: Value) -> float | None:
+    if isinstance(value, Column):
+        finite = value.values[np.isfinite(value.values)]
+        return _number(finite[-1]) if len(finite) else None
+    return _number(value)
+
+
+def _array(value: float | None) -> NDArray[np.float64]:
+    return np.array([math.nan if value is None else value])
+
+
+def _number(value: object) -> float:
+    return float(value)  # type: ignore[arg-type]
+
+
+def _shown_statistic(series: Series, key: str) -> str:
+    """A reader wants to see the values of a scalar, not a column of zeros and ones."""
+    return "value" if series.kind == "scalar" else key

@@ -1,0 +1,178 @@
+"""A rule as the engine uses it: checked, with its expressions parsed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mlcheck.engine.schema import InputModel, ParamModel, RuleModel
+from mlcheck.engine.yamlfile import Document
+from mlcheck.lang.expression import Expression
+from mlcheck.lang.lets import Lets
+from mlcheck.lang.template import Template
+from mlcheck.report import RuleInfo, Severity
+
+FACT_NAMES = (
+    "planned_steps",
+    "planned_epochs",
+    "num_classes",
+    "vocab_size",
+    "max_grad_norm",
+    "learning_rate",
+    "warmup",
+    "accumulation_steps",
+    "early_stop_patience",
+    "seed",
+    "batch_size",
+    "load_best",
+    "frozen_or_lora",
+)
+"""Run facts that are numbers: names in every expression, NaN where unknown (design.md §2)."""
+
+VERDICT_NAMES = ("points", "steps", "episodes", "longest", "share_of_run", "healed", "value", "limit")
+"""Names that only severities and messages know (language.md (a))."""
+
+MESSAGE_NAMES = ("first_step", "last_step", "run", "series", "axis", "regime")
+
+
+@dataclass(frozen=True, slots=True)
+class Statistic:
+    """A statistic that an input asks for, with its arguments: names of parameters or numbers."""
+
+    name: str
+    arguments: tuple[str | float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TermSpec:
+    """A stretch such as `3 points`; the amount may be the name of a parameter."""
+
+    amount: str | float
+    unit: str
+
+    def text(self, params: Mapping[str, Any]) -> str:
+        """The term with its parameter put in: `3 points`."""
+        amount = params[self.amount] if isinstance(self.amount, str) else self.amount
+        return f"{amount:g} {self.unit}"
+
+
+@dataclass(frozen=True, slots=True)
+class SeverityCase:
+    """One line of an ordered severity: this word when the condition holds; no condition: always."""
+
+    severity: Severity
+    condition: Expression | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """One rule file, ready to judge."""
+
+    model: RuleModel
+    document: Document
+    statistics: Mapping[str, Statistic]
+    lets: Lets
+    when: Expression
+    value: Expression
+    limit: Expression
+    margin: Expression | None
+    severities: Sequence[SeverityCase]
+    """Ordered; empty when the severity goes by role."""
+    by_role: Mapping[str, Sequence[SeverityCase]]
+    """Role to its ordered severity, with `else`; empty when the severity does not go by role."""
+    needs: Mapping[str, int | str]
+    """Input to the number of finite points that it needs, or the parameter that holds it."""
+    after: TermSpec | None
+    until: TermSpec | None
+    patience: Sequence[TermSpec]
+    merge: TermSpec | None
+    message: Template
+    advice: Template
+    headline: Template
+    origin: str
+    """Where it comes from: `built-in` or the path of the file."""
+
+    @property
+    def id(self) -> str:
+        """Id, such as `GRD001`."""
+        return self.model.id
+
+    @property
+    def name(self) -> str:
+        """Name, such as `vanishing-gradient`."""
+        return self.model.name
+
+    @property
+    def category(self) -> str:
+        """Category: the folder of the built-in rules."""
+        return self.model.category
+
+    @property
+    def status(self) -> str:
+        """stable, preview or deprecated."""
+        return next(iter(self.model.status))
+
+    @property
+    def inputs(self) -> Mapping[str, InputModel]:
+        """Inputs by name."""
+        return self.model.inputs
+
+    @property
+    def regimes(self) -> Sequence[str]:
+        """Regimes that it is for; empty: all."""
+        return self.model.regimes
+
+    @property
+    def may_cause(self) -> Sequence[str]:
+        """Ids or names of rules that a finding of this one may explain."""
+        return self.model.may_cause
+
+    @property
+    def parameters(self) -> Mapping[str, ParamModel]:
+        """Parameters by name."""
+        return self.model.params
+
+    def defaults(self) -> dict[str, float | bool | str]:
+        """Parameters with their default values."""
+        return {name: param.default for name, param in self.model.params.items()}
+
+    def highest_severity(self) -> Severity:
+        """The highest severity that the rule gives by itself."""
+        return max((case.severity for case in self.severity_cases()), key=lambda word: word.rank)
+
+    def severity_cases(self) -> list[SeverityCase]:
+        """All lines of its severity, those of every role."""
+        return [*self.severities, *(case for cases in self.by_role.values() for case in cases)]
+
+    def info(self, params: Mapping[str, float | bool | str], severity: str | None = None) -> RuleInfo:
+        """What reporters show of it."""
+        default = self.highest_severity().value
+        return RuleInfo(
+            id=self.id,
+            name=self.name,
+            category=self.category,
+            status=self.status,
+            default_severity=default,
+            effective_severity=severity or default,
+            summary=summary_of(self.model.doc) or self.model.headline or self.name.replace("-", " "),
+            doc=self.model.doc,
+            regimes=tuple(self.regimes),
+            params=dict(params),
+        )
+
+
+def summary_of(doc: str) -> str:
+    """The first sentence under the first heading of a rule's documentation."""
+    lines = [line.strip() for line in doc.splitlines()]
+    body: list[str] = []
+    for line in lines:
+        if line.startswith("#"):
+            if body:
+                break
+            continue
+        if not line and body:
+            break
+        if line:
+            body.append(line)
+    text = " ".join(body)
+    end = text.find(". ")
+    return text[: end + 1] if end >= 0 else text

@@ -1,0 +1,130 @@
+"""Judge one run with the selected rules: the unit of work of a scan, independent of all other runs."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlcheck.engine import evidence, findings, summary
+from mlcheck.engine.context import RunContext
+from mlcheck.engine.judge import judge
+from mlcheck.engine.plugin import PluginRule
+from mlcheck.engine.rank import Causes, file_causes, ranked
+from mlcheck.engine.rule import Rule
+from mlcheck.engine.select import Selected
+from mlcheck.engine.verdict import Errored, Failed, Passed, Skip, Verdict
+from mlcheck.report import Finding, Outcome, Panel, RunInfo, SeriesInfo, SourceStatus
+from mlcheck.store.series import Run
+
+
+@dataclass(frozen=True)
+class RunPart:
+    """What one run gives to the report. It holds no series, so it is cheap to send between processes."""
+
+    info: RunInfo
+    findings: tuple[Finding, ...]
+    """In rank order."""
+    outcomes: tuple[Outcome, ...]
+    sources: tuple[SourceStatus, ...]
+    series: tuple[SeriesInfo, ...]
+    panels: tuple[Panel, ...]
+
+
+def judge_run(
+    run: Run, selected: Sequence[Selected], causes: Causes, progress: Callable[[str], None] | None = None
+) -> RunPart:
+    """Judge a run with every selected rule. A rule that raises is errored; the others are still judged."""
+    context = RunContext(run)
+    found: list[Finding] = []
+    outcomes: list[Outcome] = []
+    spacing: dict[str, float] = {}
+    patience: dict[str, float] = {}
+    for one in selected:
+        if progress is not None:
+            progress(one.rule.id)
+        verdicts = list(_verdicts(one, context))
+        for verdict in verdicts:
+            if isinstance(verdict, Failed):
+                made = findings.finding(one.rule, one.params, context, verdict, one.severity)
+                found.append(made)
+                spacing[made.fingerprint] = _spacing(verdict)
+                patience[made.fingerprint] = _patience(one, verdict)
+        outcomes += _outcomes(one.rule.id, run.name, verdicts)
+    ordered = ranked(file_causes(_distinct(found), causes, spacing, patience))
+    return RunPart(
+        info=summary.run_info(context, outcomes),
+        findings=evidence.trim(ordered),
+        outcomes=tuple(outcomes),
+        sources=tuple(run.sources),
+        series=tuple(summary.series_infos(context)),
+        panels=tuple(summary.panels(context)),
+    )
+
+
+def _verdicts(one: Selected, context: RunContext) -> Sequence[Verdict]:
+    try:
+        if isinstance(one.rule, PluginRule):
+            return list(one.rule.judge(context, one.params))
+        assert isinstance(one.rule, Rule)
+        return list(judge(one.rule, context, one.params))
+    except Exception as error:  # noqa: BLE001 - a rule's fault is its own outcome, never the end of the scan
+        return [Errored(f"{type(error).__name__}: {error}")]
+
+
+def _distinct(found: Sequence[Finding]) -> list[Finding]:
+    """One finding per fingerprint: combinations over the same series say the same thing; the worst one stays."""
+    kept: dict[str, Finding] = {}
+    for f in found:
+        other = kept.get(f.fingerprint)
+        if other is None or (f.severity.rank, f.excess) > (other.severity.rank, other.excess):
+            kept[f.fingerprint] = f
+    return list(kept.values())
+
+
+def _outcomes(rule: str, run: str, verdicts: Sequence[Verdict]) -> list[Outcome]:
+    """Failed and errored ones singly, passed and skipped ones counted by reason (language.md fix 37)."""
+    single: list[Outcome] = []
+    skips: dict[tuple[str, str, tuple[str, ...]], int] = {}
+    passed = 0
+    for verdict in verdicts:
+        match verdict:
+            case Passed():
+                passed += 1
+            case Skip():
+                key = (verdict.kind, verdict.reason, verdict.missing)
+                skips[key] = skips.get(key, 0) + 1
+            case Failed():
+                single.append(Outcome(rule, run, "failed", labels=dict(verdict.labels)))
+            case Errored():
+                single.append(Outcome(rule, run, "errored", verdict.reason, labels=dict(verdict.labels)))
+    counted = [Outcome(rule, run, "passed", count=passed)] if passed else []
+    counted += [
+        Outcome(rule, run, "skipped", reason, count, kind, missing) for (kind, reason, missing), count in skips.items()
+    ]
+    if not single and not counted:
+        counted = [Outcome(rule, run, "skipped", "nothing in the run that it could judge", kind="input")]
+    return counted + single
+
+
+def _spacing(failed: Failed) -> float:
+    steps = np.diff(failed.axis.steps)
+    return float(np.median(steps)) if len(steps) else 0.0
+
+
+def _patience(one: Selected, failed: Failed) -> float:
+    """The steps that a rule waits before it speaks: its patience in steps of this axis."""
+    if not isinstance(one.rule, Rule):
+        return 0.0
+    axis, longest = failed.axis, 0.0
+    whole = axis.run_last - axis.run_first
+    for term in one.rule.patience:
+        text = term.text(one.params)
+        amount = float(text.split()[0])
+        unit = term.unit
+        if unit.startswith("point"):
+            longest = max(longest, amount * _spacing(failed))
+        elif unit.startswith("step"):
+            longest = max(longest, amount)
+        elif unit == "%":
+            longest = max(longest, amount / 100 * whole)
+    return longest

@@ -1,0 +1,166 @@
+"""The keys of a rule file (design.md §4, language.md (a)), as they stand in the YAML."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Scalar = float | bool | str
+SeverityWord = Literal["error", "warning", "info"]
+
+REGIMES = (
+    "supervised",
+    "finetune",
+    "pretrain",
+    "rl",
+    "rlhf",
+    "gan",
+    "diffusion",
+    "contrastive",
+    "tree",
+    "unknown",
+    "smoke",
+)
+DOC_HEADINGS = ("What it does", "Why it matters", "What to try", "Known false alarms", "References")
+INPUT_KEYS = ("role", "same", "stat", "run", "match", "rows", "prefer", "optional", "else")
+FILTER_LABELS = (
+    "split",
+    "layer",
+    "param",
+    "metric",
+    "worker",
+    "group",
+    "category",
+    "feature",
+    "primary",
+    "freq",
+    "axis",
+    "better",
+    "act",
+    "certainty",
+    "source",
+)
+
+
+class Strict(BaseModel):
+    """A part of a rule file: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ParamModel(Strict):
+    """A parameter that users may change with `--set RULE.param=value` or in the configuration."""
+
+    default: float | bool | str
+    """Its type is the parameter's type."""
+    min: float | None = None
+    max: float | None = None
+    unit: str = ""
+    help: str = ""
+    source: str = ""
+    """Paper, tool or documentation that the default comes from."""
+
+
+class InputModel(Strict):
+    """What binds a name to series: role, statistic and labels."""
+
+    role: str | list[str] | None = None
+    """One role or several; left out: any."""
+    same: str | None = None
+    """Another input: binds the very series that it binds, for another statistic of it."""
+    stat: str = "value"
+    """Statistic, with arguments where it takes them: `share_equal(token)`."""
+    run: Literal["self", "baseline"] = "self"
+    match: Literal["any", "exact"] = "any"
+    rows: Literal["live", "all"] = "live"
+    prefer: dict[str, str] = Field(default_factory=dict)
+    """Where several series fit, take only those with these labels, if there are any."""
+    optional: bool = False
+    fallback: float | None = Field(None, alias="else")
+    """The value of a missing optional input; NaN when left out."""
+    labels: dict[str, list[str]] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _collect_labels(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        known = {key: value for key, value in data.items() if key in INPUT_KEYS}
+        labels = {}
+        for key, value in data.items():
+            if key in INPUT_KEYS:
+                continue
+            if key not in FILTER_LABELS:
+                from mlcheck.errors import did_you_mean
+
+                hint = did_you_mean(key, [*INPUT_KEYS, *FILTER_LABELS])
+                raise ValueError(f"unknown key or label {key!r}" + (f"; {hint}" if hint else ""))
+            values = value if isinstance(value, list) else [value]
+            labels[key] = [str(one).lower() if isinstance(one, bool) else str(one) for one in values]
+        return {**known, "labels": labels}
+
+    @field_validator("role")
+    @classmethod
+    def _known_role(cls, role: str | list[str] | None) -> str | list[str] | None:
+        return None if role == "any" else role
+
+
+class SeverityByRole(BaseModel):
+    """`{by: role, loss: error, else: info}`: the severity depends on the role of the judged series.
+
+    Each value is a word or an ordered list, as a severity that does not go by role.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    by: Literal["role"]
+
+
+class RuleModel(Strict):
+    """One rule file."""
+
+    id: Annotated[str, Field(pattern=r"^[A-Z][A-Z0-9]{1,11}\d{3}$")]
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")]
+    category: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")]
+    status: dict[Literal["stable", "preview", "deprecated"], str]
+    severity: SeverityWord | list[SeverityWord | dict[SeverityWord, str]] | SeverityByRole
+    regimes: list[str] = Field(default_factory=list)
+    inputs: dict[str, InputModel] = Field(min_length=1)
+    params: dict[str, ParamModel] = Field(default_factory=dict)
+    let: dict[str, str | float] = Field(default_factory=dict)
+    needs: dict[str, str | int] = Field(default_factory=dict)
+    when: str
+    value: str | None = None
+    limit: str | float | None = None
+    margin: str | None = None
+    """How many times the limit the value is (1: at the limit), where value / limit does not say it."""
+    after: str | None = None
+    until: str | None = None
+    patience: str | list[str] | None = Field(None, alias="for")
+    at_end: bool = False
+    merge: str | None = None
+    healed: Literal["lower", "same"] = "lower"
+    borderline: bool = True
+    """A finding within 20 % of its limit is one severity lower (rules.md)."""
+    headline: str = ""
+    message: str
+    advice: str = ""
+    may_cause: list[str] = Field(default_factory=list)
+    doc: str = ""
+    tests: list[dict[str, Any]] = Field(default_factory=list)
+
+    @field_validator("status")
+    @classmethod
+    def _one_status(cls, status: dict[str, str]) -> dict[str, str]:
+        if len(status) != 1:
+            raise ValueError("give one of stable, preview, deprecated with the version, such as {stable: '0.1'}")
+        return status
+
+    @field_validator("regimes")
+    @classmethod
+    def _known_regimes(cls, regimes: list[str]) -> list[str]:
+        for regime in regimes:
+            if regime not in REGIMES:
+                from mlcheck.errors import did_you_mean
+
+                hint = did_you_mean(regime, REGIMES) or "known: " + ", ".join(REGIMES)
+                raise ValueError(f"unknown regime {regime!r}; {hint}")
+        return regimes

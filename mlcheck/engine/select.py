@@ -1,0 +1,120 @@
+"""Which rules run, with which parameters and severities."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mlcheck.engine.registry import OPT_IN_CATEGORIES, AnyRule, Registry
+from mlcheck.errors import UsageError, did_you_mean
+from mlcheck.settings import RuleSettings
+
+Scalar = float | bool | str
+
+
+@dataclass(frozen=True, eq=False)
+class Selected:
+    """A rule that runs."""
+
+    rule: AnyRule
+    params: Mapping[str, Scalar]
+    severity: str | None
+    """The user's own severity, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What the user asked for, from command line and configuration."""
+
+    select: Sequence[str] = ()
+    """Ids, prefixes of ids, names or categories; none: all that are on by default."""
+    ignore: Sequence[str] = ()
+    settings: Mapping[str, RuleSettings] | None = None
+    """By rule id or name, from the configuration."""
+    assignments: Sequence[str] = ()
+    """`RULE.param=value`, from `--set`; stronger than the configuration."""
+
+
+def fits(rule: AnyRule, word: str) -> bool:
+    """Whether a word of `--select` or `--ignore` means this rule: its id, a prefix of it, its name, its category, or `all`."""
+    lower = word.lower()
+    return lower in (rule.name.lower(), rule.category.lower(), "all") or (
+        len(word) >= 2 and rule.id.lower().startswith(lower)
+    )
+
+
+def choose(registry: Registry, selection: Selection) -> list[Selected]:
+    """The rules that run, in order of id. Raises UsageError for words, parameters or values that mean nothing."""
+    for word in (*selection.select, *selection.ignore):
+        if not any(fits(rule, word) for rule in registry):
+            categories = {rule.category for rule in registry}
+            hint = did_you_mean(word, [*registry.words(), *categories]) or "`mlcheck rules` lists them"
+            raise UsageError(f"no rule, id prefix or category {word!r}; {hint}")
+    settings = {registry.get(word).id: one for word, one in (selection.settings or {}).items()}
+    assigned = _assignments(registry, selection.assignments)
+    chosen = []
+    for rule in registry:
+        own = settings.get(rule.id, RuleSettings())
+        if not _is_on(rule, selection) or own.severity == "off":
+            continue
+        params = dict(rule.defaults())
+        for origin, values in (("configuration", own.params), ("--set", assigned.get(rule.id, {}))):
+            for name, value in values.items():
+                params[name] = _checked(rule, name, value, origin)
+        chosen.append(Selected(rule, params, own.severity))
+    if not chosen:
+        raise UsageError("no rule is left to check: --select and --ignore leave nothing")
+    return chosen
+
+
+def _is_on(rule: AnyRule, selection: Selection) -> bool:
+    if any(fits(rule, word) for word in selection.ignore):
+        return False
+    if selection.select:
+        return any(fits(rule, word) for word in selection.select)
+    return rule.category not in OPT_IN_CATEGORIES and rule.status == "stable"
+
+
+def _assignments(registry: Registry, texts: Sequence[str]) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for text in texts:
+        target, separator, value = text.partition("=")
+        word, dot, name = target.strip().rpartition(".")
+        if not separator or not dot or not word or not name:
+            raise UsageError(f"--set {text!r}: write RULE.param=value, such as RUN002.threshold=600")
+        found.setdefault(registry.get(word).id, {})[name] = value.strip()
+    return found
+
+
+def _checked(rule: AnyRule, name: str, value: Scalar, origin: str) -> Scalar:
+    """The value as the parameter's type. Raises UsageError when it is no parameter, of another type, or out of range."""
+    if name not in rule.parameters:
+        known = list(rule.parameters)
+        hint = did_you_mean(name, known) or (f"it has {', '.join(known)}" if known else "it has no parameters")
+        raise UsageError(f"{origin}: {rule.id} ({rule.name}) has no parameter {name!r}; {hint}")
+    default = rule.defaults()[name]
+    converted = _convert(default, value)
+    where = f"{origin}: {rule.id}.{name}"
+    if converted is None:
+        kind = "true or false" if isinstance(default, bool) else "text" if isinstance(default, str) else "a number"
+        raise UsageError(f"{where} is {value!r}; it must be {kind}")
+    param = rule.parameters[name]
+    low, high = getattr(param, "min", None), getattr(param, "max", None)
+    if isinstance(converted, float) and (
+        (low is not None and converted < low) or (high is not None and converted > high)
+    ):
+        bounds = f"from {low:g}" if high is None else f"to {high:g}" if low is None else f"from {low:g} to {high:g}"
+        raise UsageError(f"{where} is {converted:g}, out of its range ({bounds}; the default is {default:g})")
+    return converted
+
+
+def _convert(default: Scalar, value: Scalar) -> Scalar | None:
+    if isinstance(default, bool):
+        if isinstance(value, bool):
+            return value
+        return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(str(value).lower())
+    if isinstance(default, str):
+        return str(value)
+    try:
+        number = float(value) if not isinstance(value, bool) else None
+    except ValueError:
+        return None
+    return None if number is None or number != number else number

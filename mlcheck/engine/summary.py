@@ -1,0 +1,147 @@
+"""What a report says of a run beside its findings: best value, coverage, overview."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mlcheck.engine import evidence
+from mlcheck.engine.context import UNJUDGED_ROLES, RunContext
+from mlcheck.engine.findings import hours
+from mlcheck.report import Best, Coverage, Gap, Outcome, Panel, RunInfo, SeriesInfo
+from mlcheck.store.logging_hints import hint, writer
+from mlcheck.store.series import Run, Series
+
+_FORMAT_NAMES = {"tensorboard": "TensorBoard"}
+MAX_PANELS = 4
+"""Overview charts of a run."""
+
+
+def best(context: RunContext) -> Best | None:
+    """The best value of what the run is judged by, and where.
+
+    In this order: primary validation loss, a validation metric, episode reward (RL), primary training loss. None where nothing of
+    that is there, or no value is finite.
+    """
+    for series in _judged_by(context.run):
+        column = context.column(series)
+        values = np.asarray(column.values, dtype=np.float64)
+        finite = np.isfinite(values)
+        if not finite.any():
+            continue
+        higher = series.labels.get("better") == "higher"
+        row = int(
+            np.argmax(np.where(finite, values, -np.inf)) if higher else np.argmin(np.where(finite, values, np.inf))
+        )
+        return Best(
+            series=series.name,
+            role=series.role,
+            split=series.labels.get("split", ""),
+            step=int(column.axis.steps[row]),
+            value=float(values[row]),
+            axis=series.axis,
+        )
+    return None
+
+
+def _judged_by(run: Run) -> list[Series]:
+    def losses(split: str) -> list[Series]:
+        found = [s for s in run.series if s.role == "loss" and s.labels.get("split") == split and s.kind == "scalar"]
+        return sorted((s for s in found if s.labels.get("primary") == "true"), key=lambda s: -len(s))
+
+    metrics = [
+        s
+        for s in run.series
+        if s.role in ("metric", "error_metric")
+        and s.labels.get("split") in ("val", "test")
+        and s.labels.get("better") in ("lower", "higher")
+    ]
+    rewards = [s for s in run.series if s.role == "episode_reward"]
+    if run.regime.name in ("rl", "rlhf"):
+        return rewards[:1]
+    if run.regime.name == "gan":
+        return metrics
+    return [*losses("val"), *metrics, *losses("train")]
+
+
+def coverage(context: RunContext, outcomes: Sequence[Outcome]) -> Coverage:
+    """Of the rules that apply to the run, how many were judged, and what was not logged that silences the others."""
+    run = context.run
+    mine = [o for o in outcomes if o.run == run.name]
+    applicable = {o.rule for o in mine} - {o.rule for o in mine if o.kind in ("regime", "disabled")}
+    checked = {o.rule for o in mine if o.outcome in ("passed", "failed")} & applicable
+    silent: dict[str, set[str]] = {}
+    for o in mine:
+        if o.rule in applicable - checked:
+            for word in o.missing or ((o.reason or "").split(":")[0],):
+                silent.setdefault(word, set()).add(o.rule)
+    name = writer(run.series, run.raw_facts)
+    missing = {word for o in mine for word in o.missing}
+    gaps = tuple(
+        Gap(word, tuple(sorted(rules)), hint(word, name) if word in missing else "")
+        for word, rules in sorted(silent.items(), key=lambda item: (-len(item[1]), item[0]))
+    )
+    return Coverage(len(applicable), len(checked), gaps)
+
+
+def run_info(context: RunContext, outcomes: Sequence[Outcome]) -> RunInfo:
+    """One run's line in the report."""
+    run = context.run
+    axis = context.main_axis
+    ranged = [s for s in context.logged if s.role not in UNJUDGED_ROLES and len(s)]
+    first, last = context.range(axis) if ranged else (None, None)
+    formats = dict.fromkeys(
+        _FORMAT_NAMES.get(s.format, s.format) for s in run.sources if s.status in ("read", "partial")
+    )
+    return RunInfo(
+        name=run.name,
+        path=run.path,
+        lane=run.lane,
+        series=len(context.logged),
+        points=sum(len(s) for s in context.logged),
+        first_step=first,
+        last_step=last,
+        axis=axis,
+        hours=hours(context, axis),
+        formats=tuple(formats),
+        regime=run.regime.name,
+        regime_reason=run.regime.reason,
+        facts=dict(run.facts),
+        best=best(context),
+        coverage=coverage(context, outcomes),
+    )
+
+
+def series_infos(context: RunContext) -> list[SeriesInfo]:
+    """Every logged series of a run, as `inspect` shows it."""
+    return [
+        SeriesInfo(
+            run=context.run.name,
+            name=s.name,
+            role=s.role,
+            labels=dict(s.labels),
+            reason=s.reason,
+            points=len(s),
+            first_step=int(s.steps.min()) if len(s) else 0,
+            last_step=int(s.steps.max()) if len(s) else 0,
+            segments=len(s.segments),
+            not_finite=_not_finite(s),
+            kind=s.kind,
+        )
+        for s in context.logged
+    ]
+
+
+def _not_finite(series: Series) -> int:
+    if series.kind == "scalar":
+        return int((~np.isfinite(series.columns["value"])).sum())
+    nonfinite = series.columns.get("nonfinite")
+    return 0 if nonfinite is None else int((nonfinite > 0).sum())
+
+
+def panels(context: RunContext) -> list[Panel]:
+    """Overview charts of a run: what it is judged by."""
+    shown = {s.name: s for s in _judged_by(context.run)}
+    return [
+        Panel(context.run.name, s.name, "line", evidence.of_series(context, s, "value", "live", None))
+        for s in list(shown.values())[:MAX_PANELS]
+    ]

@@ -1,0 +1,126 @@
+"""The slow path: events that are not one plain scalar, record by record through protobuf.
+
+Only the generated protos of `tensorboard.compat.proto` are used, never TensorBoard's readers, and they are imported
+when the first such event is met.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from mlcheck.importers.collect import Collector, Row
+from mlcheck.importers.stated import FACTS_KEPT, facts_of_hparams, facts_of_text, is_fact_text
+from mlcheck.importers.tensors import MalformedTensor, histogram_of_tensor, scalar_of_tensor
+from mlcheck.store.statistics import Histogram
+
+STRING = 7
+"""`DT_STRING` of tensorflow/core/framework/types.proto."""
+SESSION_START = 1
+"""`SessionLog.START` of tensorflow/core/util/event.proto."""
+
+
+class NotAnEvent(ValueError):
+    """A payload that is no `tensorflow.Event`: it does not parse, or none of its fields are an event's."""
+
+
+class Malformed(ValueError):
+    """An event of which a part cannot be used; the rest of it was kept."""
+
+
+def read_event(payload: bytes, record: int, into: Collector) -> float:
+    """Read one event into the collector and return its wall time.
+
+    Raises NotAnEvent when nothing of it could be read, Malformed when one of its values could not.
+    """
+    event = _parse(payload)
+    if event.WhichOneof("what") not in (None, "file_version"):
+        into.has_content = True
+    if event.HasField("summary"):
+        _read_summary(event, record, into)
+    elif event.HasField("session_log") and event.session_log.status == SESSION_START:
+        into.session_starts.append(int(event.step))
+    return float(event.wall_time)
+
+
+def plugin_of_metadata(metadata: bytes) -> str | None:
+    """The plugin's name in a serialised `SummaryMetadata`; None where only the slow path can read all that it says."""
+    from google.protobuf.message import DecodeError
+    from tensorboard.compat.proto.summary_pb2 import SummaryMetadata
+
+    try:
+        plugin = SummaryMetadata.FromString(metadata).plugin_data.plugin_name
+    except DecodeError:
+        return None
+    return None if plugin == "hparams" else str(plugin)
+
+
+def _parse(payload: bytes) -> Any:
+    from google.protobuf.message import DecodeError
+    from tensorboard.compat.proto.event_pb2 import Event
+
+    try:
+        event = Event.FromString(payload)
+    except DecodeError as error:
+        raise NotAnEvent("does not parse as an event") from error
+    # Protobuf passes over fields that it does not know, so other messages "parse" as events that hold nothing.
+    if payload and not event.ListFields():
+        fixed_zero = payload[0] in (0x09, 0x10)
+        if not fixed_zero:
+            raise NotAnEvent("holds no field of an event")
+    return event
+
+
+def _read_summary(event: Any, record: int, into: Collector) -> None:
+    step, wall_time = int(event.step), float(event.wall_time)
+    fault: str | None = None
+    for place, value in enumerate(event.summary.value):
+        kind = value.WhichOneof("value")
+        number = into.tag(value.tag.encode("utf-8"))
+        plugin = value.metadata.plugin_data.plugin_name if value.HasField("metadata") else ""
+        into.plugin(number, plugin, record, place)
+        if kind in ("simple_value", "histo", "tensor"):
+            into.seen(number, record, place)
+        if kind == "simple_value":
+            into.add_row(Row(record, number, step, wall_time, float(value.simple_value), is_tensor=False))
+        elif kind == "histo":
+            into.add_histogram(number, step, wall_time, _histogram(value.histo), is_tensor=False)
+        elif kind == "tensor":
+            try:
+                _read_tensor(value, record, number, step, wall_time, into)
+            except MalformedTensor as error:
+                fault = fault or str(error)
+        if plugin == "hparams":
+            _keep(into, facts_of_hparams(value.metadata.plugin_data.content, value.tag))
+    if fault:
+        raise Malformed(fault)
+
+
+def _read_tensor(value: Any, record: int, number: int, step: int, wall_time: float, into: Collector) -> None:
+    tensor = value.tensor
+    if tensor.dtype == STRING:
+        if is_fact_text(value.tag) and len(tensor.string_val) == 1:
+            _keep(into, facts_of_text(tensor.string_val[0], value.tag))
+        return
+    scalar = scalar_of_tensor(tensor)
+    if scalar is not None:
+        into.add_row(Row(record, number, step, wall_time, scalar, is_tensor=True))
+        return
+    histogram = histogram_of_tensor(tensor)
+    if histogram is not None:
+        into.add_histogram(number, step, wall_time, histogram, is_tensor=True)
+
+
+def _keep(into: Collector, facts: Any) -> None:
+    for fact in facts:
+        if len(into.facts) >= FACTS_KEPT:
+            return
+        into.facts.setdefault(fact)
+
+
+def _histogram(histo: Any) -> Histogram:
+    # A writer that drops empty buckets at the end may leave one list longer: the common part is what can be read.
+    size = min(len(histo.bucket), len(histo.bucket_limit))
+    right = np.array(histo.bucket_limit[:size], dtype=np.float64)
+    left = np.concatenate([[-np.inf], right[:-1]]) if size else right
+    counts = np.array(histo.bucket[:size], dtype=np.float64)
+    return Histogram(left, right, counts, (histo.min, histo.max, histo.num, histo.sum, histo.sum_squares))

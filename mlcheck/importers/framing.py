@@ -1,0 +1,273 @@
+"""Records of an event file: where each one begins and ends, found on whole arrays.
+
+A record is `u64 length | u32 masked crc32c(length) | payload | u32 masked crc32c(payload)`, little endian (TensorFlow's
+`tfrecord` framing). The result is always what following the lengths one by one gives: a place that merely looks like a
+record counts only when the chain of lengths arrives at it.
+"""
+
+import functools
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
+Offsets = NDArray[np.int64]
+
+HEADER = 12
+"""Bytes before a payload: the length and its checksum."""
+OVERHEAD = 16
+"""Bytes of a record that are not payload."""
+PADDING = 1024
+"""Zero bytes kept behind a block, so that reads of whole words, tags and short fields never leave the array."""
+BLOCK = 1 << 20
+"""Bytes read at a time: arrays over the records of a block stay in the processor's cache."""
+LONGEST = (1 << 31) - 1
+"""A protobuf message holds less than 2 GiB; a longer length is damage (protobuf.dev, "Total Size of Message")."""
+SHORT = 1 << 16
+"""Records below this length are found by pattern, longer ones by following the lengths."""
+
+WALL_TIME = 0x09
+"""First byte of nearly every event: field 1 of `Event`, a double."""
+
+Stop = Literal["end", "cut", "checksum", "length"]
+
+
+@functools.cache
+def _table() -> tuple[int, ...]:
+    # Castagnoli polynomial, reflected (RFC 3720, appendix B.4).
+    table = []
+    for byte in range(256):
+        state = byte
+        for _ in range(8):
+            state = (state >> 1) ^ (0x82F63B78 if state & 1 else 0)
+        table.append(state)
+    return tuple(table)
+
+
+def crc32c(data: bytes) -> int:
+    """CRC-32C (Castagnoli) of the bytes, unmasked; about 10 MB/s, so for headers and suspects only."""
+    table = _table()
+    state = 0xFFFFFFFF
+    for byte in data:
+        state = table[(state ^ byte) & 0xFF] ^ (state >> 8)
+    return state ^ 0xFFFFFFFF
+
+
+def masked(crc: int) -> int:
+    """The form in which TFRecord stores a CRC: rotated right by 15 bits, plus a constant
+    (tensorflow/core/lib/hash/crc32c.h).
+    """
+    return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+@functools.lru_cache(maxsize=4096)
+def length_checksum(length: int) -> int:
+    """The masked checksum that a record header with this length must carry."""
+    return masked(crc32c(length.to_bytes(8, "little")))
+
+
+@functools.cache
+def _short_length_checksums() -> NDArray[np.uint32]:
+    # All checksums of lengths below SHORT at once: the same table, one byte column after the other.
+    table = np.array(_table(), dtype=np.uint32)
+    lengths = np.arange(SHORT, dtype=np.uint32)
+    state = np.full(SHORT, 0xFFFFFFFF, dtype=np.uint32)
+    for column in range(8):
+        byte = (lengths >> np.uint32(8 * column)) & np.uint32(0xFF) if column < 2 else np.uint32(0)
+        state = table[(state ^ byte) & np.uint32(0xFF)] ^ (state >> np.uint32(8))
+    crc = state ^ np.uint32(0xFFFFFFFF)
+    return ((crc >> np.uint32(15)) | (crc << np.uint32(17))) + np.uint32(0xA282EAD8)
+
+
+def is_record_header(head: bytes) -> bool:
+    """Whether the first 12 bytes are a length and the masked checksum of it."""
+    if len(head) < HEADER:
+        return False
+    return int.from_bytes(head[8:12], "little") == masked(crc32c(head[:8]))
+
+
+def words(data: Bytes, dtype: str = "<u8") -> NDArray[np.uint64]:
+    """An overlapping view of the bytes: element i is the little-endian value that begins at byte i, aligned or not."""
+    size = np.dtype(dtype).itemsize
+    return np.ndarray((len(data) - size + 1,), dtype, buffer=data.data, strides=(1,))
+
+
+@dataclass(frozen=True, eq=False)
+class Framed:
+    """The records in a stretch of bytes that begins at a record."""
+
+    starts: Offsets
+    """int64, shape (n,): where each payload begins."""
+    lengths: Offsets
+    """int64, shape (n,): bytes of each payload."""
+    stop: int
+    """Where the first record begins that is not among them."""
+    why: Stop
+    """end: no bytes are left; cut: the record goes beyond them; checksum, length: its header cannot be right."""
+    needed: int = HEADER
+    """For `cut`: bytes that this record takes from `stop` on, as far as known."""
+
+
+def find_records(data: Bytes, size: int) -> Framed:
+    """Frame the first `size` bytes of `data`, which has at least `PADDING` more behind them.
+
+    Places that look like the header of a short event, with the right checksum of the length, are found in a few passes
+    over all bytes. Where one record ends at the next such place, the whole chain is taken in one step; elsewhere the
+    lengths are followed one by one until they meet such a place again.
+    """
+    places, following = _candidates(data, size)
+    breaks = np.flatnonzero(following[:-1] != places[1:])
+    starts: list[Offsets] = []
+    single: list[int] = []
+    position = 0
+    while True:
+        at = int(np.searchsorted(places, position))
+        upcoming = int(places[at]) if at < len(places) else size
+        if position == upcoming and at < len(places):
+            turn = int(np.searchsorted(breaks, at))
+            last = int(breaks[turn]) if turn < len(breaks) else len(places) - 1
+            if single:
+                starts.append(np.array(single, dtype=np.int64))
+                single = []
+            starts.append(places[at : last + 1])
+            position = int(following[last])
+            continue
+        position, why, needed = _follow(data, size, position, upcoming, single)
+        if why is not None:
+            break
+    starts.append(np.array(single, dtype=np.int64))
+    begins = np.concatenate(starts)
+    lengths = words(data)[begins].astype(np.int64)
+    return Framed(begins + HEADER, lengths, position, why, needed)
+
+
+def _candidates(data: Bytes, size: int) -> tuple[Offsets, Offsets]:
+    # A length below 65,536 has six zero bytes behind its first two; the payload of an event begins with its wall time.
+    span = max(0, size - OVERHEAD)
+    pairs = data[2 : span + 7] | data[3 : span + 8]
+    not_zero = pairs[:span] | pairs[2 : span + 2]
+    not_zero |= pairs[4 : span + 4]
+    looks = not_zero == 0
+    looks &= data[HEADER : span + HEADER] == WALL_TIME
+    places = np.flatnonzero(looks)
+    lengths = words(data, "<u2")[places]
+    following = places + lengths + OVERHEAD
+    sound = _short_length_checksums()[lengths] == words(data, "<u4")[places + 8]
+    sound &= following <= size
+    return places[sound], following[sound]
+
+
+def _follow(data: Bytes, size: int, position: int, upcoming: int, into: list[int]) -> tuple[int, Stop | None, int]:
+    # Follows lengths one by one up to the place `upcoming`, or to the first record that is not whole and sound.
+    view = data.data
+    while position < upcoming or position >= size:
+        if position >= size:
+            return position, "end", HEADER
+        if size - position < HEADER:
+            return position, "cut", HEADER
+        length = int.from_bytes(view[position : position + 8], "little")
+        if int.from_bytes(view[position + 8 : position + HEADER], "little") != length_checksum(length):
+            return position, "checksum", HEADER
+        if length > LONGEST:
+            return position, "length", HEADER
+        if position + OVERHEAD + length > size:
+            return position, "cut", OVERHEAD + length
+        into.append(position)
+        position += OVERHEAD + length
+    return position, None, HEADER
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """A stretch of a file with whole records only; `data` is reused, so nothing may keep it."""
+
+    base: int
+    """Offset in the file of `data[0]`."""
+    data: Bytes
+    """uint8, padded with at least `PADDING` bytes."""
+    starts: Offsets
+    """int64, shape (n,): where in `data` each payload begins."""
+    lengths: Offsets
+    """int64, shape (n,): bytes of each payload."""
+
+    def payload(self, record: int) -> bytes:
+        """The payload of one record of the block."""
+        start = int(self.starts[record])
+        return self.data[start : start + int(self.lengths[record])].tobytes()
+
+    def checksum(self, record: int) -> int:
+        """The masked checksum of the payload as the file states it."""
+        end = int(self.starts[record] + self.lengths[record])
+        return int.from_bytes(self.data[end : end + 4].tobytes(), "little")
+
+    def offset(self, record: int) -> int:
+        """Offset in the file at which the record begins."""
+        return self.base + int(self.starts[record]) - HEADER
+
+
+class RecordReader:
+    """Reads a file block by block. Iterate it once; afterwards `offset`, `why` and `size` say where and why it ended.
+
+    Holds one block, or one record where that is larger, and never more than the file has: a length is believed only as
+    far as there are bytes behind it.
+    """
+
+    def __init__(self, file: BinaryIO, block: int = BLOCK) -> None:
+        self._file = file
+        self._block = block
+        self.offset = 0
+        self.why: Stop = "end"
+        self.size = 0
+
+    def __iter__(self) -> Iterator[Block]:
+        data = np.zeros(self._block + PADDING, dtype=np.uint8)
+        have = 0
+        while True:
+            read = self._fill(data, have)
+            have += read
+            framed = find_records(data, have)
+            if len(framed.starts):
+                yield Block(self.offset, data, framed.starts, framed.lengths)
+            self.offset += framed.stop
+            have -= framed.stop
+            self.why = framed.why
+            self.size = self.offset + have
+            room = self._room(framed, have, at_end=read == 0)
+            if not room:
+                return
+            rest = data[framed.stop : framed.stop + have].copy()
+            if room + PADDING != len(data):
+                data = np.zeros(room + PADDING, dtype=np.uint8)
+            data[: len(rest)] = rest
+
+    def _fill(self, data: Bytes, have: int) -> int:
+        # A short read is no end of file, and a block that is full needs no read to know that there may be more.
+        read = 0
+        view = data.data
+        capacity = len(data) - PADDING
+        while have + read < capacity:
+            got = self._file.readinto(view[have + read : capacity])  # type: ignore[attr-defined]
+            if not got:
+                break
+            read += got
+        return read
+
+    def _room(self, framed: Framed, have: int, *, at_end: bool) -> int:
+        # Bytes to hold next, 0 to stop.
+        if framed.why in ("checksum", "length"):
+            self.size = max(self.size, os.fstat(self._file.fileno()).st_size)
+            return 0
+        if at_end:
+            return 0
+        held = self._block
+        if framed.needed > held:
+            present = os.fstat(self._file.fileno()).st_size
+            if self.offset + framed.needed > present:
+                self.size = max(self.size, present)
+                return 0
+            held = framed.needed
+        return held

@@ -1,0 +1,184 @@
+"""Evaluation of checked expressions for one combination of series, each node once."""
+
+import ast
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+
+from mlcheck.lang.align import Array, KindsDiffer, put
+from mlcheck.lang.expression import Expression, operands
+from mlcheck.lang.functions import FUNCTIONS, EvaluationError, is_true, numbers, pointwise, scalar, truths
+from mlcheck.lang.lets import Lets
+from mlcheck.lang.values import Axis, Column, Inapplicable, Scope, Value
+from mlcheck.lang.vocabulary import CONSTANTS
+from mlcheck.lang.whole import over_members
+
+__all__ = ["EvaluationError", "Evaluator", "is_true"]
+
+_Operation = Callable[[Array, Array], Array]
+
+_ARITHMETIC: Mapping[type[ast.operator], _Operation] = MappingProxyType(
+    {
+        ast.Add: lambda left, right: numbers(left) + numbers(right),
+        ast.Sub: lambda left, right: numbers(left) - numbers(right),
+        ast.Mult: lambda left, right: numbers(left) * numbers(right),
+        ast.Div: lambda left, right: numbers(left) / numbers(right),
+    }
+)
+_COMPARISONS: Mapping[type[ast.cmpop], _Operation] = MappingProxyType(
+    {
+        ast.Lt: lambda left, right: numbers(left) < numbers(right),
+        ast.LtE: lambda left, right: numbers(left) <= numbers(right),
+        ast.Gt: lambda left, right: numbers(left) > numbers(right),
+        ast.GtE: lambda left, right: numbers(left) >= numbers(right),
+        ast.Eq: lambda left, right: numbers(left) == numbers(right),
+        ast.NotEq: lambda left, right: numbers(left) != numbers(right),
+    }
+)
+_OPPOSITE: Mapping[str | None, str | None] = MappingProxyType({"lower": "higher", "higher": "lower"})
+
+
+class Evaluator:
+    """The values of a rule's expressions in one scope. Every node, and every let, is computed at most once.
+
+    Raises Inapplicable when the combination cannot be judged (axes that never meet, no direction), EvaluationError for
+    an argument that a function cannot take, and KeyError for a name that the scope does not know. No numpy warning
+    leaves it.
+    """
+
+    def __init__(self, lets: Lets, scope: Scope) -> None:
+        self._lets = lets
+        self._scope = scope
+        # The node is kept beside its value: an id may be given again once its object is gone.
+        self._values: dict[int, tuple[ast.expr, Value]] = {}
+        self._names: dict[str, Value] = {}
+        self._members: dict[tuple[frozenset[str], str], list[Evaluator]] = {}
+        self._evaluators: dict[int, Evaluator] = {}
+
+    def evaluate(self, expression: Expression) -> Value:
+        """The value of an expression: a column, a number or a truth."""
+        with np.errstate(all="ignore"):
+            return self._value(expression.root)
+
+    def _value(self, node: ast.expr) -> Value:
+        known = self._values.get(id(node))
+        if known is not None:
+            return known[1]
+        value = self._compute(node)
+        self._values[id(node)] = (node, value)
+        return value
+
+    def _compute(self, node: ast.expr) -> Value:
+        match node:
+            case ast.Constant(value=int() | float() as number):
+                return float(number)
+            case ast.Name(id=name):
+                return self._name(name)
+            case ast.Call(func=ast.Name(id="among")):
+                return self._among(node)
+        nodes = operands(node)
+        values = [self._value(child) for child in nodes]
+        try:
+            return _apply(node, values)
+        except KindsDiffer as error:
+            raise _inapplicable(nodes, values, error) from None
+
+    def _name(self, name: str) -> Value:
+        if name in CONSTANTS:
+            return CONSTANTS[name]
+        if name not in self._names:
+            let = self._lets.expressions.get(name)
+            self._names[name] = self._scope.lookup(name) if let is None else self._value(let.root)
+        return self._names[name]
+
+    def _among(self, node: ast.Call) -> Value:
+        argument, label, aggregate = node.args[:3]
+        assert isinstance(label, ast.Name)
+        assert isinstance(aggregate, ast.Name)
+        largest = scalar("among", "n", self._value(node.args[3])) if len(node.args) > 3 else 0.0
+        members = [member._value(argument) for member in self._over(self._lets.names(argument), label.id)]
+        if not members or np.isnan(largest):
+            return float("nan")
+        try:
+            return _reduce(members, aggregate.id, int(np.rint(min(max(largest, 0), len(members)))))
+        except KindsDiffer as error:
+            text = ast.unparse(argument)
+            raise _inapplicable([argument, argument], members, error, f"{text} over {label.id}") from None
+
+    def _over(self, names: frozenset[str], label: str) -> "list[Evaluator]":
+        if (names, label) not in self._members:
+            scopes = self._scope.over(names, label)
+            self._members[names, label] = [
+                self._evaluators.setdefault(id(scope), Evaluator(self._lets, scope)) for scope in scopes
+            ]
+        return self._members[names, label]
+
+
+def _apply(node: ast.expr, values: Sequence[Value]) -> Value:
+    match node:
+        case ast.Call(func=ast.Name(id=name)):
+            return FUNCTIONS[name](*values)
+        case ast.BinOp(op=operator):
+            return pointwise(_ARITHMETIC[type(operator)], *values)
+        case ast.UnaryOp(op=ast.Not()):
+            return pointwise(lambda condition: ~truths(condition), values[0])
+        case ast.UnaryOp(op=sign):
+            return _signed(values[0], negative=isinstance(sign, ast.USub))
+        case ast.Compare(ops=ops):
+            pairs = zip(ops, values[:-1], values[1:], strict=True)
+            return _fold(np.logical_and, [pointwise(_COMPARISONS[type(op)], left, right) for op, left, right in pairs])
+        case ast.BoolOp(op=joint):
+            return _fold(np.logical_and if isinstance(joint, ast.And) else np.logical_or, values)
+    raise AssertionError(f"{type(node).__name__} passed the allow-list")
+
+
+def _signed(value: Value, *, negative: bool) -> Value:
+    if not isinstance(value, Column):
+        return -float(value) if negative else float(value)
+    values = numbers(value.values)
+    return Column(
+        -values if negative else values, value.axis, _OPPOSITE.get(value.better) if negative else value.better
+    )
+
+
+def _fold(operation: _Operation, values: Sequence[Value]) -> Value:
+    """Join conditions pairwise from left to right; the result is a truth or a bool column."""
+    result = pointwise(truths, values[0])
+    for value in values[1:]:
+        result = pointwise(lambda left, right: operation(truths(left), truths(right)), result, value)
+    return result
+
+
+def _reduce(members: Sequence[Value], aggregate: str, largest: int) -> Value:
+    """Reduce members over a label: scalars to a scalar, columns at each step of the member with the fewest points.
+
+    Conditions count 0 and 1, and where a condition has no point it is NaN, so skipped, rather than False.
+    """
+    columns = [member for member in members if isinstance(member, Column)]
+    axis: Axis | None = min((column.axis for column in columns), key=len, default=None)
+    table = np.full((len(members), 1 if axis is None else len(axis)), np.nan)
+    for row, member in enumerate(members):
+        if axis is not None and isinstance(member, Column):
+            table[row] = put(Column(numbers(member.values), member.axis), axis).values
+        elif not isinstance(member, Column):
+            table[row] = float(member)
+    result = over_members(table, aggregate, largest)
+    if axis is None:
+        return float(result[0])
+    directions = {column.better for column in columns}
+    return Column(result, axis, directions.pop() if len(directions) == 1 else None)
+
+
+def _inapplicable(
+    nodes: Sequence[ast.expr], values: Sequence[Value], error: KindsDiffer, whole: str | None = None
+) -> Inapplicable:
+    """Say of which two operands the axes never meet: by name where the two axes are those of operands."""
+    words: dict[str, str] = {}
+    for node, value in zip(nodes, values, strict=False):
+        if isinstance(value, Column) and whole is None:
+            words.setdefault(value.axis.kind, ast.unparse(node))
+    left, right = error.left.kind, error.right.kind
+    if left in words and right in words:
+        return Inapplicable("axis", f"{words[left]} is by {left}, {words[right]} by {right}")
+    return Inapplicable("axis", f"{whole or ast.unparse(nodes[0])} is partly by {left}, partly by {right}")

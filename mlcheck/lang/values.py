@@ -1,0 +1,70 @@
+"""Values of the rule language: a column on an axis, or a scalar."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Axis:
+    """The steps that a column stands on. Two columns with the same Axis object are used as they are; others are aligned."""
+
+    steps: NDArray[np.int64]
+    """int64, shape (n,), ascending (repeats allowed)."""
+    wall_times: NDArray[np.float64]
+    """float64 seconds, shape (n,); NaN where unknown."""
+    kind: str = "step"
+    """step, epoch, sample or time. Columns of different kinds never meet by number."""
+    run_first: float = 0.0
+    """First step of the run on this kind of axis: `progress` and percentages count from it."""
+    run_last: float = 0.0
+    """Last step of the run on this kind of axis."""
+    steps_per_epoch: float | None = None
+    """How many of these steps make an epoch, where that is known; for the unit `epochs`."""
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """A column of values on an axis."""
+
+    values: NDArray[np.float64] | NDArray[np.bool_]
+    """float64 or bool, shape (n,)."""
+    axis: Axis
+    better: str | None = None
+    """`lower`, `higher` or `none` where the input's role has a direction (for `cost`); kept by functions of one column."""
+
+
+Value = Column | float | bool
+
+
+class Scope(Protocol):
+    """Where names get their values while a rule is evaluated for one combination of series."""
+
+    def lookup(self, name: str) -> Value:
+        """The value of an input, a parameter or one of the names of severities and messages.
+
+        A missing optional input is its `else`, or NaN. Raises KeyError for a name that is not there.
+        """
+        ...
+
+    def over(self, names: frozenset[str], label: str) -> "Sequence[Scope]":
+        """One scope per member for `among`: the series of the named inputs that agree on all join labels but `label`.
+
+        In order of the label's order attribute where it is known. Empty when there is no member.
+        """
+        ...
+
+
+class Inapplicable(Exception):
+    """The combination cannot be judged, with the reason that the report gives: kind is `axis` or `direction`."""
+
+    def __init__(self, kind: str, reason: str) -> None:
+        self.kind = kind
+        self.reason = reason
+        super().__init__(reason)

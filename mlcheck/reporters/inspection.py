@@ -1,0 +1,134 @@
+"""`mlcheck inspect`: what mlcheck made of each run, series and file, and why."""
+
+from collections.abc import Mapping
+
+from rich.text import Text
+
+from mlcheck.report import Report, SeriesInfo, SourceStatus
+from mlcheck.reporters import footer
+from mlcheck.reporters.base import Options
+from mlcheck.reporters.layout import Page
+from mlcheck.reporters.text import clean, listing, number, plural, prose
+from mlcheck.reporters.verdict import coverage
+from mlcheck.reporters.view import RunView, views
+from mlcheck.reporters.wording import best_value, run_size, stretch
+
+_SERIES = 200
+_SOURCES = 50
+_FACTS = 30
+# A table of more columns than the terminal has room for reads worse than two lines a series.
+_WIDE = 120
+# Labels with a column or a meaning of their own in the table.
+_OWN_COLUMN = ("split", "axis", "certainty")
+_HEAD = ("series", "role", "split", "points", "steps", "other", "why")
+
+
+def render_inspection(report: Report, options: Options) -> str:
+    """Per run: regime with its reason, facts, lane, series with role and reason, files; then files of no run.
+
+    At most 200 series and 50 files a run unless `options.verbose`. Text of at most `options.width` columns.
+    """
+    page = Page(options.width, options.color)
+    shown = views(report)
+    if not shown:
+        page.line(Text("No run found.", style="bold"))
+    for i, view in enumerate(shown):
+        if i:
+            page.line()
+        _run(page, view, options)
+    rest = [s for s in report.sources if s.run is None]
+    if rest:
+        page.line()
+        page.line(Text(f"{plural(len(rest), 'file')} of no run", style="bold"))
+        _sources(page, rest, options)
+    for text in footer.requests(report):
+        page.line(text, Text("! ", style="bold red"), 2)
+    for note in report.notes:
+        page.line(prose(note.text), Text("note: ", style="cyan"), 6)
+    return page.text()
+
+
+def _run(page: Page, view: RunView, options: Options) -> None:
+    info = view.info
+    page.line(Text(clean(info.name), style="bold"))
+    page.parts([clean(info.path), *run_size(view)], indent=2)
+    _pair(
+        page,
+        "regime",
+        f"{clean(info.regime)}: {prose(info.regime_reason)}" if info.regime_reason else clean(info.regime),
+    )
+    _pair(page, "lane", clean(info.lane))
+    if info.best is not None:
+        _pair(page, "best", best_value(info.best).removeprefix("best "))
+    facts = [f"{clean(key)} = {_fact(value)}" for key, value in sorted(info.facts.items())]
+    _pair(page, "facts", listing(facts, len(facts) if options.verbose else _FACTS) if facts else "none found")
+    if info.coverage.applicable:
+        _pair(page, "rules", coverage(view, 100 if options.verbose else 5))
+    _series(page, view.series, options)
+    if view.sources:
+        page.line()
+        page.line(plural(len(view.sources), "file"), "  ", 2)
+        _sources(page, list(view.sources), options)
+
+
+def _pair(page: Page, key: str, value: str) -> None:
+    page.line(value, Text(f"  {key:<8}", style="dim"), 10)
+
+
+def _fact(value: str | float | bool) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return clean(value, 80) if isinstance(value, str) else number(value)
+
+
+def _series(page: Page, all_series: tuple[SeriesInfo, ...], options: Options) -> None:
+    if not all_series:
+        return
+    shown = all_series if options.verbose else all_series[:_SERIES]
+    page.line()
+    if options.width >= _WIDE:
+        head = [Text(word, style="dim") for word in _HEAD]
+        page.table([head, *(_cells(one) for one in shown)], flexible=6, indent=2)
+    else:
+        for one in shown:
+            name, role, split, points, steps, other, why = (cell.plain for cell in _cells(one))
+            page.line(Text(name, style="bold").append(f"   {' '.join((role, split)).strip()}", style="cyan"), "  ", 2)
+            page.line(" · ".join(part for part in (f"{points} points", steps, other, why) if part), "      ", 6)
+    if len(all_series) > len(shown):
+        page.line(f"  {len(all_series) - len(shown):,} more series (-v shows all)")
+
+
+def _cells(one: SeriesInfo) -> list[Text]:
+    extra = [one.kind] if one.kind != "scalar" else []
+    extra += [plural(one.segments, "segment")] if one.segments > 1 else []
+    extra += [f"{one.not_finite:,} not finite"] if one.not_finite else []
+    extra += _others(one.labels)
+    certainty = one.labels.get("certainty", "")
+    why = f"{clean(certainty)}: {prose(one.reason, 120)}" if certainty else prose(one.reason, 120)
+    return [
+        Text(clean(one.name, 60)),
+        Text(clean(one.role)),
+        Text(clean(one.labels.get("split", ""))),
+        Text(f"{one.points:,}", justify="right"),
+        Text(stretch(one.labels.get("axis", "step"), one.first_step, one.last_step) if one.points else ""),
+        Text(", ".join(extra)),
+        Text(why, style="dim"),
+    ]
+
+
+def _others(labels: Mapping[str, str]) -> list[str]:
+    rest = ((key, value) for key, value in sorted(labels.items()) if key not in _OWN_COLUMN)
+    return [clean(key) if value == "true" else f"{clean(key)} {clean(value, 40)}" for key, value in rest]
+
+
+def _sources(page: Page, sources: list[SourceStatus], options: Options) -> None:
+    shown = sources if options.verbose else sources[:_SOURCES]
+    for source in shown:
+        text = Text(clean(source.path))
+        text.append(f"   {source.status}", style="" if source.status in ("read", "ignored") else "bold red")
+        text.append(f" · {clean(source.format)} · {plural(source.records, 'record')} · {plural(source.bytes, 'byte')}")
+        if source.reason:
+            text.append(f" · {footer.why(source)}")
+        page.line(text, "    ", 6)
+    if len(sources) > len(shown):
+        page.line(f"    {len(sources) - len(shown):,} more files (-v shows all)")

@@ -1,0 +1,119 @@
+"""The first two lines about a run: what is wrong, since when and what that cost; and how much could be judged."""
+
+from mlcheck.report import Finding, Severity
+from mlcheck.reporters.text import clean, listing, plural, prose
+from mlcheck.reporters.view import RunView, worst
+from mlcheck.reporters.wording import best_value, cost, place
+
+
+def verdict(view: RunView) -> str:
+    """One or two sentences: `exp1: gradients vanish from step 1,200 of 10,000; 88 % of the run came after it. Best …`.
+
+    The lead is the first row that is, or explains, an error or a warning. A run is called healthy only when at least
+    half of the rules that apply were checked, none of them failed or raised, and no data of it was lost.
+    """
+    name = clean(view.info.name)
+    lead = next((row.lead for row in view.rows if worst(row) is not Severity.INFO), None)
+    if lead is None and not view.judged:
+        return f"{name}: nothing could be judged: {_why_unjudged(view)}."
+    sentence = f"{name}: {_quiet(view) if lead is None else statement(lead, view)}."
+    if view.info.best is not None:
+        best = best_value(view.info.best)
+        sentence += f" {best[0].upper()}{best[1:]}."
+    return sentence
+
+
+def statement(finding: Finding, view: RunView, with_cost: bool = True) -> str:
+    """`gradients vanish from step 1,200 of 10,000; 88 % of the run came after it`: no run name, no full stop."""
+    text = prose(finding.headline or finding.name.replace("-", " ")).rstrip(".")
+    if finding.onset is None:
+        return text
+    if finding.onset == view.info.first_step and finding.axis == view.info.axis and not finding.healed:
+        return f"{text} from the first {clean(finding.axis)} on"
+    single = finding.last_step == finding.onset
+    text += f" {'at' if single else 'from'} {place(finding.axis, finding.onset)}"
+    last = _last_step(finding, view)
+    if last is not None and last >= finding.last_step:
+        text += f" of {last:,}"
+    if finding.healed:
+        return text if single else f"{text}; healed after {place(finding.axis, finding.last_step)}"
+    return f"{text}; {cost(finding)}" if with_cost and cost(finding) else text
+
+
+def _last_step(finding: Finding, view: RunView) -> int | None:
+    if finding.axis == view.info.axis:
+        return view.info.last_step
+    own = [s.last_step for s in view.series if s.name in finding.series]
+    return max(own) if own else None
+
+
+def _quiet(view: RunView) -> str:
+    """What to say of a run without an active error or warning."""
+    known = sum(f.status != "active" for f in view.findings)
+    coverage = view.info.coverage
+    if view.errored:
+        return f"no problem found, but {_crashed(view)}"
+    if view.damaged:
+        return f"no problem found in what could be read; {plural(len(view.damaged), 'file')} lost data"
+    if known:
+        return f"no new errors or warnings ({plural(known, 'known finding')} set aside)"
+    if view.thin:
+        return (
+            f"no problem found, but only {coverage.checked} of {plural(coverage.applicable, 'rule')} could be checked"
+        )
+    return "no errors or warnings" if view.rows else "healthy"
+
+
+def _why_unjudged(view: RunView) -> str:
+    info = view.info
+    if info.series == 0:
+        return "it holds no series"
+    if view.errored:
+        return _crashed(view)
+    if info.coverage.applicable == 0:
+        return f"no rule is for {clean(info.regime)} runs"
+    missing = [prose(gap.what) for gap in view.missing]
+    if missing:
+        return f"no {listing(missing, 3)} logged"
+    reasons = list(dict.fromkeys(prose(o.reason) for o in view.outcomes if o.outcome == "skipped" and o.reason))
+    return listing(reasons, 2) if reasons else "no rule found what it needs"
+
+
+def _crashed(view: RunView) -> str:
+    return f"{plural(len(view.errored), 'rule')} failed to run ({listing([clean(r) for r in view.errored], 3)})"
+
+
+def coverage(view: RunView, most: int = 3) -> str:
+    """`Checked 5 of 8 rules that apply (supervised). Not checked: validation loss (none logged: log one with …).`
+
+    At most `most` gaps are named.
+    """
+    info = view.info
+    applicable, checked = info.coverage.applicable, info.coverage.checked
+    regime = f"{info.regime} regime" if info.regime == "unknown" else info.regime
+    if applicable == 0:
+        return f"No rule applies ({clean(regime)})."
+    if checked >= applicable:
+        return f"Checked all {plural(applicable, 'rule')} that apply ({clean(regime)})."
+    text = f"Checked {checked:,} of {plural(applicable, 'rule')} that apply ({clean(regime)})."
+    holes = [_gap(prose(g.what), prose(g.how)) for g in view.missing] + _unjudged_rules(view)
+    return f"{text} Not checked: {listing(holes, most)}." if holes else text
+
+
+def _gap(what: str, how: str) -> str:
+    return f"{what} (none logged: {how.rstrip('.')})" if how else f"{what} (none logged)"
+
+
+def _unjudged_rules(view: RunView) -> list[str]:
+    """Rules that apply, were judged on nothing, and are not silent for want of an input (the gaps say that)."""
+    in_gaps = {rule for gap in view.missing for rule in gap.rules}
+    judged = {o.rule for o in view.outcomes if o.outcome in ("passed", "failed")}
+    texts: dict[str, str] = {}
+    for o in view.outcomes:
+        if o.kind in ("regime", "disabled") or o.rule in judged or o.rule in in_gaps:
+            continue
+        if o.outcome == "errored":
+            texts[o.rule] = f"{clean(o.rule)} (failed to run: {prose(o.reason or 'unknown', 120)})"
+        elif o.outcome == "skipped" and o.rule not in texts:
+            texts[o.rule] = f"{clean(o.rule)} ({prose(o.reason or 'no reason given', 120)})"
+    return list(texts.values())

@@ -1,0 +1,153 @@
+"""Tags taken apart: their normal form, and the labels that stand in a name (split, frequency, axis, metric, layer, parameter).
+
+The normal form of a tag is lower case, its components separated by `/` and the words of a component by one space:
+`Loss/ValidationEpoch` is `loss/validation epoch`. Every pattern of roles.toml is written against it, so that spelling does not matter.
+"""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+LONGEST = 400
+"""Characters of a tag that are looked at. Tags are untrusted: longer ones are no names, and matching them would cost time."""
+
+# `mAP50`, `APs` and `AdamW` stay whole or nearly so; `trainLoss`, `RPNLoss` and `LossG` come apart.
+_CAMEL = re.compile(r"(?<=[a-z]{2})(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
+_DOT = re.compile(r"(?<!\d)\.|\.(?!\d)")
+_SEPARATOR = re.compile(r"[^\w/.]+|_+")
+_SPACES = re.compile(r" *(/)[ /]*| {2,}")
+
+_GLUED = re.compile(
+    r"\b(train|training|val|valid|validation|test|eval|dev)"
+    r"(?=(?:loss|acc|accuracy|err|error|mse|mae|rmse|auc|f1|iou|dice|ppl|perplexity)\b)"
+)
+_GLUED_AFTER = re.compile(r"\b(loss|acc|accuracy)(?=(?:train|val|valid|validation|test|eval)\b)")
+_SPLIT = re.compile(
+    r"(?<!std )(?<!standard )\b(?:on )?(?:"
+    r"(?P<train>train|training|trn|learn)"
+    r"|(?P<val>val|valid|validation|validate|validating|dev|eval|evaluation|holdout|heldout|hold out|held out)"
+    r"|(?P<test>test|testing))(?: set| split)?\b"
+)
+_DIRECTORY_FIT = re.compile(r"(?:^|/)fit$")
+
+
+def normalise(tag: str) -> str:
+    """The normal form of a tag (module docstring). At most `LONGEST` characters of the tag count."""
+    text = _CAMEL.sub(" ", tag[:LONGEST])
+    text = _DOT.sub(" ", text)
+    return tidy(_SEPARATOR.sub(" ", text).lower())
+
+
+def tidy(name: str) -> str:
+    """A normal form without empty components and doubled spaces, as is left when words were taken out."""
+    return _SPACES.sub(lambda m: m.group(1) or " ", name).strip(" /")
+
+
+class Core(NamedTuple):
+    """A normal form and what its words say of the split."""
+
+    name: str
+    """Normal form, split words included."""
+    core: str
+    """The same without split words: what a training and a validation series share."""
+    split: str | None
+    """train, val or test; None when no word says so."""
+
+
+def take_split(name: str) -> Core:
+    """Find the split in a normal form. The last word that names one wins: `train/val_loss` is a validation loss."""
+    apart = _GLUED_AFTER.sub(r"\1 ", _GLUED.sub(r"\1 ", name))
+    split = None
+    for found in _SPLIT.finditer(apart):
+        split = found.lastgroup
+    if split is None:
+        return Core(apart, apart, None)
+    return Core(apart, tidy(_SPLIT.sub(" ", apart)) or apart, split)
+
+
+@lru_cache(maxsize=4096)
+def split_of_part(part: str) -> str | None:
+    """The split that a part's directories name, the last one first (`train/eval/val` is val); None when none does."""
+    for directory in reversed(part.split("/")):
+        name = normalise(directory)
+        split = take_split(name).split or ("train" if _DIRECTORY_FIT.search(name) else None)
+        if split:
+            return split
+    return None
+
+
+_WORKER = re.compile(r"^(?:rank|worker|proc|process)[ ]?(\d+)$")
+
+
+@lru_cache(maxsize=4096)
+def worker_of_part(part: str) -> str | None:
+    """The worker that a part's directory names (`rank_3`), or None."""
+    for directory in reversed(part.split("/")):
+        found = _WORKER.match(normalise(directory))
+        if found:
+            return found.group(1)
+    return None
+
+
+class Shape(NamedTuple):
+    """What a name says of a quantity's frequency and axis, and the quantity's own name."""
+
+    metric: str
+    """Words joined with `_`, components with `/`: `box_loss`, `combined/loss`."""
+    freq: str | None
+    axis: str | None
+    smoothed: bool
+
+
+_EPOCH_BEFORE = re.compile(r"(?:^|(?<=/))epoch (?=\w)")
+_FREQ_BEFORE = re.compile(r"(?:^|(?<=/))(?:step|batch|iter|iteration) (?=\w)")
+_FREQ_AFTER = re.compile(r"[ /](?:per |by )?(?:(?P<epoch>epoch|epochs)|(?P<step>step|batch|iter|iteration))$")
+_FREQ_COMPONENT = re.compile(r"^(?:(?P<epoch>epoch|epochs)|(?P<step>step|steps|batch|iter|iteration))/(?=\w)")
+_VERSUS = re.compile(r" vs (?P<what>samples|iterations|steps|epochs?|time)$")
+_SAMPLES = re.compile(r"^samples/|/samples(?=/)")
+_AXIS_OF = {"samples": "sample", "iterations": "step", "steps": "step", "epoch": "epoch", "epochs": "epoch", "time": "time"}
+_GENERIC = re.compile(
+    r"^(?:metrics?|losses|scores?|charts?|scalars?|stats?|statistics|monitoring|info|summary|summaries|log|logs|results?"
+    r"|(?:epoch|batch|loss) metrics|objective|update|step|rollout|performance|perf)/(?=\w)"
+)
+_LOSS_BEFORE = re.compile(r"^(?:loss|cost)/(?=.*\b(?:loss|cost)\b)")
+_AVERAGE = re.compile(
+    r"^(?:avg|average|mean|reduced|global avg) (?=(?:loss|cost)$)|(?<=^loss)[ /](?:avg|average|mean)$|(?<=^loss) \d$"
+)
+_SMOOTHED = re.compile(r"\b(?:ema|smooth|smoothed|moving (?:avg|average|mean)|exp(?:onential)? avg)\b")
+_LOADER = re.compile(r"/dataloader idx (\d+)$")
+
+
+def shape_of(core: str) -> Shape:
+    """Frequency, axis and metric of a quantity from its core name.
+
+    `_step` and `_epoch` behind a name say how often it is averaged (Lightning); `epoch_` before it (Keras) also says that its steps
+    count epochs; `… vs samples` and `Train/Samples/…` (Megatron, DeepSpeed) that they count samples.
+    """
+    freq: str | None = None
+    axis: str | None = None
+    name = _LOADER.sub("", core)
+    versus = _VERSUS.search(name)
+    if versus:
+        axis, name = _AXIS_OF[versus["what"]], name[: versus.start()]
+    if _SAMPLES.search(name):
+        axis, name = "sample", _SAMPLES.sub("", name)
+    before = _EPOCH_BEFORE.search(name)
+    if before:
+        freq, axis, name = "epoch", axis or "epoch", tidy(name[: before.start()] + name[before.end() :])
+    elif _FREQ_BEFORE.search(name):
+        freq, name = "step", tidy(_FREQ_BEFORE.sub("", name, count=1))
+    for pattern in (_FREQ_AFTER, _FREQ_COMPONENT):
+        found = pattern.search(name)
+        if found:
+            freq, name = found.lastgroup, tidy(name[: found.start()] + name[found.end() :])
+    for _ in range(3):
+        name = _LOSS_BEFORE.sub("", _GENERIC.sub("", name))
+    name = _AVERAGE.sub("", name)
+    return Shape(name.replace(" ", "_"), freq, axis, bool(_SMOOTHED.search(name)))
+
+
+def loader_of(core: str) -> str | None:
+    """The number of the data loader that Lightning appends to a metric's name (`…/dataloader_idx_1`), or None."""
+    found = _LOADER.search(core)
+    return found.group(1) if found else None

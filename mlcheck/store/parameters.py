@@ -1,0 +1,64 @@
+"""Names of parameters and tensors taken apart: `encoder.fc1.weight` is the weight of layer `encoder.fc1`."""
+
+import re
+from typing import NamedTuple
+
+
+class Parameter(NamedTuple):
+    """A parameter's name in two parts."""
+
+    layer: str
+    param: str | None
+    """weight, bias, scale, shift or stat; None when the name does not say."""
+
+
+# Names that PyTorch (torch.nn), Keras and TF 1 give to the parameters of their layers; the last word of a name is looked up here.
+_PARAM = re.compile(
+    r"^(?:"
+    r"(?P<weight>weights?|kernels?|w|(?:recurrent|depthwise|pointwise)_kernel|embeddings?|in_proj_weight|weight_[gv]|lora_[ab]"
+    r"|weight_(?:ih|hh)_l\d+(?:_reverse)?)"
+    r"|(?P<bias>bias|biases|b|in_proj_bias|bias_(?:ih|hh)_l\d+(?:_reverse)?)"
+    r"|(?P<scale>gamma|scale)"
+    r"|(?P<shift>beta|shift|offset)"
+    r"|(?P<stat>moving_mean|moving_var(?:iance)?|running_mean|running_var|num_batches_tracked)"
+    r")$",
+    re.IGNORECASE,
+)
+_RECURRENT = re.compile(r"^(?:weight|bias)_((?:ih|hh)_l\d+(?:_reverse)?)$", re.IGNORECASE)
+_INDEX = re.compile(r"(?<=[A-Za-z])[_:]\d+$")
+_SUFFIX = re.compile(r"(?:[/_]hist(?:ogram)?|:\d+)$", re.IGNORECASE)
+# A normalisation layer's `weight` multiplies and its `bias` is added: scale and shift by another name.
+_NORM = re.compile(r"(?:^|[^a-z])(?:bn|ln|gn|norm|(?:batch|layer|group|rms|instance)_?norm(?:alization)?)(?:[^a-z]|$)|norm\d*$", re.I)
+_ACT = re.compile(r"(?:^|[^a-z])(relu|tanh|sigmoid|gelu|silu|softmax|elu|selu|leaky_?relu)(?:[^a-z]|$)", re.IGNORECASE)
+
+
+def split_parameter(name: str) -> Parameter:
+    """Layer and parameter kind of a name as frameworks write it; without a known last word the whole name is the layer."""
+    text = once(_SUFFIX.sub("", name.strip("/")))
+    separator = max(text.rfind("/"), text.rfind("."))
+    layer, last = text[: max(separator, 0)], text[separator + 1 :]
+    found = _PARAM.match(last) or _PARAM.match(_INDEX.sub("", last))
+    if not found:
+        return Parameter(text, None)
+    param = found.lastgroup or "weight"
+    recurrent = _RECURRENT.match(last)
+    if recurrent:
+        layer = f"{layer}.{recurrent.group(1)}" if layer else recurrent.group(1)
+    if _NORM.search(layer):
+        param = {"weight": "scale", "bias": "shift"}.get(param, param)
+    return Parameter(layer or text, param)
+
+
+def activation_function(name: str) -> str | None:
+    """The activation function that a layer's name tells (`block1.relu`), in lower case, or None."""
+    found = _ACT.search(name)
+    return found.group(1).lower().replace("_", "") if found else None
+
+
+def once(text: str) -> str:
+    """A path without repetitions; TensorFlow 1 scopes repeat: `layer1/weights/layer1/weights`, `layer1/layer1/outputs`."""
+    parts = text.split("/")
+    half = len(parts) // 2
+    if half and len(parts) % 2 == 0 and parts[:half] == parts[half:]:
+        parts = parts[:half]
+    return "/".join(part for i, part in enumerate(parts) if i == 0 or part != parts[i - 1])

@@ -1,0 +1,55 @@
+"""Which patterns of a long table can match a name at all, judged by the letters that they need.
+
+Trying a hundred regular expressions on each of 20,000 tags takes seconds. Every pattern of roles.toml needs at least one run of two or
+more letters (`loss`, `grad`); an index from these runs to the patterns leaves a handful to try. The index never changes what matches:
+a test compares it with trying all.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+_LOOKAROUND = re.compile(r"\(\?(?:<?[!=])(?:[^()]|\([^()]*\))*\)")
+_GROUP_HEAD = re.compile(r"\(\?(?:P<\w+>|[aiLmsux-]*:)")
+_CLASS_OR_ESCAPE = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*\]|\\.")
+_OPTIONAL_LETTER = re.compile(r"[a-z](?=[?*{])")
+_FRAGMENT = re.compile(r"[a-z]{2,}")
+
+
+def fragments(pattern: str) -> frozenset[str]:
+    """Runs of letters of a regular expression, one of which every text that it matches holds.
+
+    Letters in look-arounds, classes and escapes, and letters that may be absent, do not count. Case is ignored.
+    """
+    text = _LOOKAROUND.sub(" ", pattern)
+    text = _GROUP_HEAD.sub("(", text)
+    text = _CLASS_OR_ESCAPE.sub(" ", text).lower()
+    return frozenset(_FRAGMENT.findall(_OPTIONAL_LETTER.sub(" ", text)))
+
+
+class Vocabulary:
+    """An index over a table of patterns. Immutable once built."""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        """`patterns`: source of each pattern (the most telling of its conditions). One without letters is always a candidate."""
+        self._always = 0
+        index: dict[str, dict[str, int]] = {}
+        for number, pattern in enumerate(patterns):
+            found = fragments(pattern)
+            if not found:
+                self._always |= 1 << number
+            for fragment in found:
+                bucket = index.setdefault(fragment[:2], {})
+                bucket[fragment] = bucket.get(fragment, 0) | 1 << number
+        self._index = {start: tuple(bucket.items()) for start, bucket in index.items()}
+
+    def candidates(self, text: str) -> Iterator[int]:
+        """Numbers of the patterns that can match a lower-case text, ascending."""
+        mask = self._always
+        for position in range(len(text) - 1):
+            for fragment, patterns in self._index.get(text[position : position + 2], ()):
+                if text.startswith(fragment, position):
+                    mask |= patterns
+        while mask:
+            lowest = mask & -mask
+            yield lowest.bit_length() - 1
+            mask ^= lowest

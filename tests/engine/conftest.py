@@ -1,0 +1,31 @@
+"""A small rule that the tests of the engine share."""
+
+import pytest
+
+RULE = """\
+id: TST001
+name: loss-too-high
+category: test
+status: {stable: "0.1"}
+severity: warning
+inputs:
+  loss: {role: loss, split: train}
+params:
+  top: {default: 2, min: 0, max: 10, help: "The most that is fine."}
+when: loss > top
+for: 2 points
+message: "{series} is {value:.3g}, above {limit:g}"
+headline: "the loss is too high"
+tests:
+  - name: high
+    given: {train/loss: "3x9"}
+    expect: [{severity: warning, first: 0, last: 9, points: 10}]
+  - name: low
+    given: {train/loss: "1x9"}
+    expect: passed
+"""
+
+
+@pytest.fixture
+def rule_text() -> str:
+    return RULE

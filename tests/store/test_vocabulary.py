@@ -1,0 +1,60 @@
+"""The index over patterns leaves out only what cannot match."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mlcheck.store import roles
+from mlcheck.store.labels import normalise, take_split
+from mlcheck.store.vocabulary import Vocabulary, fragments
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        (r"\bgrads?[ _]norm\b", {"grad", "norm"}),
+        (r"(?<!cross )entropy(?! coef)", {"entropy"}),
+        (r"^(?P<group>pg\d+)$", {"pg"}),
+        (r"[abc]{2}\d", set()),
+        (r"^(?-i:RMSE|MAE)$", {"rmse", "mae"}),
+    ],
+)
+def test_fragments(pattern: str, expected: set[str]) -> None:
+    assert fragments(pattern) == expected
+
+
+def test_pattern_without_letters_is_always_a_candidate() -> None:
+    assert list(Vocabulary([r"^\d+$", "loss"]).candidates("12")) == [0]
+
+
+WORDS = sorted({word for pattern in roles._table().scalars for word in fragments(pattern.conditions[-1][1].pattern)})
+PIECES = st.one_of(st.sampled_from(WORDS), st.sampled_from([*"abdgqvz0129", "train", "val", "s", "lr0", "l1"]))
+NAMES = st.lists(st.tuples(PIECES, st.sampled_from([" ", "/", "_", "-", "."])), min_size=1, max_size=4).map(
+    lambda pairs: "".join(word + separator for word, separator in pairs).rstrip(" /_-.")
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(NAMES)
+def test_index_leaves_out_only_what_cannot_match(tag: str) -> None:
+    table = roles._table()
+    core = take_split(normalise(tag))
+    subjects = {"tag": tag, "name": core.name, "core": core.core, "part": ""}
+    matching = {i for i, pattern in enumerate(table.scalars) if roles._match(pattern, subjects)}
+    assert matching <= set(table.vocabulary.candidates(f"{core.name}\n{tag.lower()}"))
+
+
+def test_every_alternative_needs_letters() -> None:
+    for pattern in roles._table().scalars:
+        source = pattern.conditions[-1][1].pattern
+        assert fragments(source), source
+        depth, start, ends = 0, 0, []
+        for i, char in enumerate(re.sub(r"\\.", "..", source)):
+            depth += {"(": 1, ")": -1}.get(char, 0)
+            if char == "|" and depth == 0:
+                ends.append(i)
+        for end in [*ends, len(source)]:
+            assert fragments(source[start:end]), source[start:end]
+            start = end + 1
