@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +10,30 @@ import typer
 
 from mlcheck import __version__
 from mlcheck.errors import MlcheckError, UsageError
+from mlcheck.options import (
+    AllowEmpty,
+    Assignments,
+    Color,
+    ColorChoice,
+    Config,
+    FailOn,
+    FailOnChoice,
+    Ignore,
+    Jobs,
+    MinSeverity,
+    NoProgress,
+    Output,
+    Paths,
+    Quiet,
+    Regime,
+    Require,
+    RulePaths,
+    RulesDirs,
+    RunName,
+    Select,
+    Strict,
+    Verbose,
+)
 
 if TYPE_CHECKING:
     from mlcheck.report import Report
@@ -34,46 +57,6 @@ app = typer.Typer(
 )
 
 
-class FailOnChoice(StrEnum):
-    """Values of --fail-on."""
-
-    error = "error"
-    warning = "warning"
-    info = "info"
-    never = "never"
-
-
-class SeverityChoice(StrEnum):
-    """Values of --min-severity."""
-
-    error = "error"
-    warning = "warning"
-    info = "info"
-
-
-class ColorChoice(StrEnum):
-    """Values of --color."""
-
-    auto = "auto"
-    always = "always"
-    never = "never"
-
-
-Color = Annotated[ColorChoice, typer.Option("--color", help="Colours; auto: on a terminal, unless NO_COLOR is set.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show everything; the traceback when mlcheck fails.")]
-Config = Annotated[
-    Path | None,
-    typer.Option("--config", metavar="FILE", help="Settings; default: mlcheck.toml or pyproject.toml here or above."),
-]
-RulesDirs = Annotated[
-    list[Path] | None, typer.Option("--rules", metavar="DIR", help="More rule files (data only; repeatable).")
-]
-Regime = Annotated[
-    str | None,
-    typer.Option("--regime", help="Kind of training (supervised, rl, gan …) instead of what the run looks like."),
-]
-
-
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code. Nothing that the user did ends in a traceback."""
     try:
@@ -90,7 +73,8 @@ def run(arguments: Sequence[str]) -> int:
     except MlcheckError as error:
         _say(f"mlcheck: {error}")
         code = USAGE_ERROR
-    return code if _flush() else code
+    _flush()
+    return code
 
 
 def _say(text: str) -> None:
@@ -114,14 +98,11 @@ def _write(text: str) -> None:
         _abandon_stdout()
 
 
-def _flush() -> bool:
+def _flush() -> None:
     try:
         sys.stdout.flush()
     except BrokenPipeError:
         _abandon_stdout()
-    except ValueError:
-        return False
-    return True
 
 
 def _abandon_stdout() -> None:
@@ -244,26 +225,26 @@ class _Progress:
 
 @app.command()
 def scan(
-    paths: Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", help="Runs, or directories above them; NAME=PATH names a run.  [default: .]", show_default=False)] = None,
-    output: Annotated[list[str] | None, typer.Option("--output", "-o", metavar="FORMAT[=PATH]", help="terminal, json or markdown; to standard output, or to a file (repeatable).")] = None,
-    fail_on: Annotated[FailOnChoice | None, typer.Option("--fail-on", help="Exit 1 for findings from this severity on.  [default: error]", show_default=False)] = None,
-    select: Annotated[list[str] | None, typer.Option("--select", metavar="RULES", help="Only these: ids, prefixes of ids, names, categories, with commas.")] = None,
-    ignore: Annotated[list[str] | None, typer.Option("--ignore", metavar="RULES", help="Not these.")] = None,
-    require: Annotated[list[str] | None, typer.Option("--require", metavar="RULES", help="Exit 2 when these cannot be checked in some run.")] = None,
-    assignments: Annotated[list[str] | None, typer.Option("--set", metavar="RULE.PARAM=VALUE", help="Set a parameter of a rule (repeatable).")] = None,
+    paths: Paths = None,
+    output: Output = None,
+    fail_on: FailOn = None,
+    select: Select = None,
+    ignore: Ignore = None,
+    require: Require = None,
+    assignments: Assignments = None,
     rules: RulesDirs = None,
     regime: Regime = None,
     config: Config = None,
-    run_name: Annotated[str | None, typer.Option("--run-name", metavar="NAME", help="Name of the run, where there is one.")] = None,
-    min_severity: Annotated[SeverityChoice | None, typer.Option("--min-severity", help="Show findings from this severity on (the exit code does not change).", show_default=False)] = None,
-    strict: Annotated[bool | None, typer.Option("--strict", help="Exit 3 when the middle of a file is lost.", show_default=False)] = None,
-    allow_empty: Annotated[bool, typer.Option("--allow-empty", help="No run, or a path that is not there, is fine.")] = False,
-    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, metavar="N", help="Processes.  [default: the cores]", show_default=False)] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Verdicts only; no talk on standard error.")] = False,
+    run_name: RunName = None,
+    min_severity: MinSeverity = None,
+    strict: Strict = None,
+    allow_empty: AllowEmpty = False,
+    jobs: Jobs = None,
+    quiet: Quiet = False,
     verbose: Verbose = False,
-    no_progress: Annotated[bool, typer.Option("--no-progress", help="No progress bar.")] = False,
+    no_progress: NoProgress = False,
     color: Color = ColorChoice.auto,
-) -> int:  # fmt: skip
+) -> int:
     """Import runs, judge them, report what is wrong."""
     import time
 
@@ -330,11 +311,8 @@ def _explain_exit(report: "Report", seconds: float) -> None:
         _say(f"mlcheck: {missing}")
     for unmet in report.unmet:
         _say(f"mlcheck: {unmet}")
-    at_or_above = (
-        "" if report.fail_on == "info" else f" at or above {report.fail_on}" if report.fail_on != "error" else ""
-    )
     words = {
-        "finding": f"a finding of severity {report.fail_on}{' or higher' if at_or_above else ''} (--fail-on {report.fail_on})",
+        "finding": f"a finding at or above --fail-on {report.fail_on}",
         "rule-error": "a rule raised an error",
         "requirement": "a required rule was not checked",
         "missing-path": "a path holds no run",
@@ -348,13 +326,13 @@ def _explain_exit(report: "Report", seconds: float) -> None:
 
 @app.command()
 def inspect(
-    paths: Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", help="Runs, or directories above them.  [default: .]", show_default=False)] = None,
-    output: Annotated[list[str] | None, typer.Option("--output", "-o", metavar="FORMAT[=PATH]", help="terminal (default) or json.")] = None,
+    paths: Paths = None,
+    output: Output = None,
     regime: Regime = None,
     config: Config = None,
     verbose: Verbose = False,
     color: Color = ColorChoice.auto,
-) -> int:  # fmt: skip
+) -> int:
     """Show runs, series with their roles, facts, and what could not be read and why."""
     from dataclasses import replace
 
@@ -401,11 +379,14 @@ def _complete_rule(incomplete: str) -> list[str]:
 
 @app.command()
 def explain(
-    rule: Annotated[str, typer.Argument(metavar="RULE", help="Id or name, such as NUM001 or non-finite.", autocompletion=_complete_rule)],
+    rule: Annotated[
+        str,
+        typer.Argument(metavar="RULE", help="Id or name, such as NUM001 or non-finite.", autocompletion=_complete_rule),
+    ],
     rules: RulesDirs = None,
     verbose: Verbose = False,
     color: Color = ColorChoice.auto,
-) -> int:  # fmt: skip
+) -> int:
     """Show one rule: what it does, why it matters, what to try, its parameters."""
     from mlcheck import api
     from mlcheck.engine.describe import describe
@@ -417,10 +398,10 @@ def explain(
 
 @app.command(name="test")
 def test_rules(
-    paths: Annotated[list[Path] | None, typer.Argument(metavar="[PATH]...", help="Rule files, or directories of them.  [default: the built-in rules]", show_default=False)] = None,
+    paths: RulePaths = None,
     verbose: Verbose = False,
     color: Color = ColorChoice.auto,
-) -> int:  # fmt: skip
+) -> int:
     """Run the tests inside rule files; exit 1 when one fails, 2 when a file is no rule."""
     from mlcheck.engine import registry
     from mlcheck.engine.loader import load_file

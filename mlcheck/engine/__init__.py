@@ -1,0 +1,1 @@
+"""Rules: loaded, bound to series, judged; findings, and their order."""

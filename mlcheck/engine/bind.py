@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from mlcheck.engine.context import RunContext, statistic_key
 from mlcheck.engine.rule import FACT_NAMES, Rule
@@ -84,7 +85,8 @@ class Binding:
         for expression in (rule.when, rule.value, rule.limit, rule.margin, *conditions):
             if expression is not None:
                 for name, labels in uses(expression, rule.lets).items():
-                    used.setdefault(name, set()).update(labels)
+                    base = rule.inputs[name].same if name in rule.inputs else None
+                    used.setdefault(base or name, set()).update(labels)
         return {
             name: frozenset(label for label in used[name] if label is not None)
             for name, spec in rule.inputs.items()
@@ -97,31 +99,16 @@ class Binding:
 
     def combinations(self) -> list[Combination]:
         """The natural join of the inputs over the labels that they share. Raises JoinError when it is too large."""
+        # A model of 20,000 layers may be judged layer by layer; what must not happen is that inputs multiply.
+        limit = max(MAX_COMBINATIONS, *(len(found) for found in self.found.values()))
         partial = [Combination({}, {})]
         direct = [name for name in self.found if name not in self.among]
         # Required inputs first: an optional one must never decide which combinations there are.
         for name in sorted(direct, key=lambda name: self.rule.inputs[name].optional):
-            optional = self.rule.inputs[name].optional
-            candidates = [(series, join_labels(series)) for series in self.found[name]]
-            partial = list(self._extend(partial, name, candidates, optional))
-            if len(partial) > MAX_COMBINATIONS:
-                raise JoinError(
-                    f"its inputs join to more than {MAX_COMBINATIONS:,} combinations; filter them by labels"
-                )
-        return list(self._with_among(partial))
-
-    @staticmethod
-    def _extend(
-        partial: Sequence[Combination], name: str, candidates: Sequence[tuple[Series, Labels]], optional: bool
-    ) -> Iterator[Combination]:
-        for one in partial:
-            fitting = [(series, labels) for series, labels in candidates if agree(one.labels, labels)]
-            if optional:
-                fitting = fitting[:1]
-                if not fitting:
-                    yield Combination({**one.series, name: None}, one.labels)
-            for series, labels in fitting:
-                yield Combination({**one.series, name: series}, {**labels, **one.labels})
+            candidates = _Candidates(self.found[name])
+            extended = _extend(partial, name, candidates, self.rule.inputs[name].optional)
+            partial = _at_most(limit, extended)
+        return _at_most(limit, self._with_among(partial))
 
     def _with_among(self, partial: Sequence[Combination]) -> Iterator[Combination]:
         """Inputs that stand only inside `among` join by their other labels: one combination per group of members."""
@@ -129,13 +116,49 @@ class Binding:
         for one in partial:
             groups: list[Labels] = [one.labels]
             for name in required:
-                rest = []
+                rest: list[dict[str, str]] = []
                 for series in self.found[name]:
-                    labels = {k: v for k, v in join_labels(series).items() if k not in self.among[name]}
-                    rest.extend({**labels, **g} for g in groups if agree(g, labels))
+                    others = {k: v for k, v in join_labels(series).items() if k not in self.among[name]}
+                    rest.extend({**others, **g} for g in groups if agree(g, others))
                 groups = [dict(items) for items in dict.fromkeys(tuple(sorted(g.items())) for g in rest)]
             for labels in groups:
                 yield Combination(one.series, labels)
+
+
+class _Candidates:
+    """Series of an input with their join labels, those of one layer at hand at once."""
+
+    def __init__(self, found: Sequence[Series]) -> None:
+        self.all = [(series, join_labels(series)) for series in found]
+        self._by_layer: dict[str | None, list[tuple[Series, Labels]]] = {}
+        for series, labels in self.all:
+            self._by_layer.setdefault(labels.get("layer"), []).append((series, labels))
+
+    def fitting(self, labels: Labels) -> list[tuple[Series, Labels]]:
+        """Those that agree with the labels wherever both have them."""
+        layer = labels.get("layer")
+        near = self.all if layer is None else [*self._by_layer.get(layer, ()), *self._by_layer.get(None, ())]
+        return [(series, own) for series, own in near if agree(labels, own)]
+
+
+def _extend(
+    partial: Sequence[Combination], name: str, candidates: _Candidates, optional: bool
+) -> Iterator[Combination]:
+    for one in partial:
+        fitting = candidates.fitting(one.labels)
+        if optional:
+            fitting = fitting[:1]
+            if not fitting:
+                yield Combination({**one.series, name: None}, one.labels)
+        for series, labels in fitting:
+            yield Combination({**one.series, name: series}, {**labels, **one.labels})
+
+
+def _at_most(limit: int, combinations: Iterator[Combination]) -> list[Combination]:
+    kept = list(islice(combinations, limit + 1))
+    if len(kept) > limit:
+        raise JoinError(f"its inputs join to more than {limit:,} combinations; filter them by labels")
+    return kept
 
 
 class RuleScope:
@@ -176,12 +199,12 @@ class RuleScope:
         inputs = sorted({specs[name].same or name for name in names if name in specs})
         partial = [Combination({}, {})]
         for name in inputs:
-            candidates = [
-                (series, labels)
+            fitting = [
+                series
                 for series in self.binding.found[name]
-                if agree(self.combination.labels, labels := join_labels(series), but=label)
+                if agree(self.combination.labels, join_labels(series), but=label)
             ]
-            partial = list(Binding._extend(partial, name, candidates, optional=False))
+            partial = list(_extend(partial, name, _Candidates(fitting), optional=False))
         members = [
             Combination({**self.combination.series, **one.series}, {**self.combination.labels, **one.labels})
             for one in partial

@@ -54,7 +54,7 @@ def judge(rule: Rule, context: RunContext, params: Mapping[str, float | bool | s
 def _what(rule: Rule, name: str) -> str:
     spec = rule.inputs[name]
     split = spec.labels.get("split", [None])
-    return contexts.what(spec.role, split[0] if len(split) == 1 else None)
+    return contexts.what(spec.role, split[0])
 
 
 class _Case:
@@ -350,7 +350,7 @@ class _Case:
 
     def _evidence(self) -> list[tuple[Series, str, str]]:
         named = uses(self.rule.when, self.rule.lets)
-        shown = []
+        shown: list[tuple[Series, str, str]] = []
         for name, spec in self.rule.inputs.items():
             if name in named:
                 key = self.binding.keys[name]

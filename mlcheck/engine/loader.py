@@ -191,7 +191,9 @@ class _Compiler:
             self._fail(path, error.message, error.suggestion)
         early = sorted(set(uses(expression, lets)) & set(VERDICT_NAMES))
         if early and path[0] != "severity":
-            self._fail(path, f"{early[0]!r} is known only after the verdict: use it in `severity`, `message` or `advice`")
+            self._fail(
+                path, f"{early[0]!r} is known only after the verdict: use it in `severity`, `message` or `advice`"
+            )
         return expression
 
     def _optional_expression(

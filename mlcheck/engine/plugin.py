@@ -77,7 +77,10 @@ class RunView:
 
 @runtime_checkable
 class PythonRule(Protocol):
-    """What a class under the entry point group has. `patience`, `advice`, `headline`, `params`, `regimes`, `may_cause` and `doc` are optional."""
+    """What a class under the entry point group has.
+
+    `status`, `patience`, `advice`, `headline`, `params`, `regimes`, `may_cause` and `doc` are optional.
+    """
 
     id: str
     name: str

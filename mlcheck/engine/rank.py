@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from mlcheck.errors import RuleError, did_you_mean
 from mlcheck.report import Finding
@@ -33,21 +34,20 @@ class Causes:
         return effect in self.reach.get(cause, ())
 
 
-def cause_edges(rules: Sequence[object]) -> tuple[dict[str, list[str]], list[str]]:
-    """The `may_cause` edges by rule id, and warnings for names that no known rule has."""
-    known = {word: rule.id for rule in rules for word in (rule.id, rule.name)}  # type: ignore[attr-defined]
+def cause_edges(rules: Sequence[Any]) -> tuple[dict[str, list[str]], list[str]]:
+    """The `may_cause` edges by rule id, and warnings for names that no known rule has. `rules` are `registry.AnyRule`s."""
+    known = {word: rule.id for rule in rules for word in (rule.id, rule.name)}
     edges: dict[str, list[str]] = {}
     warnings = []
     for rule in rules:
-        edges[rule.id] = []  # type: ignore[attr-defined]
-        for word in rule.may_cause:  # type: ignore[attr-defined]
+        edges[rule.id] = []
+        for word in rule.may_cause:
             if word in known:
-                edges[rule.id].append(known[word])  # type: ignore[attr-defined]
+                edges[rule.id].append(known[word])
             else:
                 hint = did_you_mean(word, known)
-                warnings.append(
-                    f"{rule.id}: may_cause names {word!r}, which no rule is called" + (f"; {hint}" if hint else "")
-                )  # type: ignore[attr-defined]
+                text = f"{rule.id}: may_cause names {word!r}, which no rule is called"
+                warnings.append(text + (f"; {hint}" if hint else ""))
     return edges, warnings
 
 

@@ -22,6 +22,7 @@ from mlcheck.engine.rank import Causes
 from mlcheck.engine.registry import AnyRule
 from mlcheck.engine.rule import Rule
 from mlcheck.engine.run import RunPart, judge_run
+from mlcheck.engine.schema import FILTER_LABELS
 from mlcheck.engine.select import Selected
 from mlcheck.errors import RuleError, did_you_mean
 from mlcheck.lang.notation import expand
@@ -31,6 +32,7 @@ from mlcheck.store.series import Fact, Hints, Imported, RawSeries, Run
 
 TEST_KEYS = ("name", "given", "facts", "regime", "params", "restart", "source", "expect")
 SERIES_KEYS = ("values", "every", "start", "steps", "wall", "role", "part", "file")
+_LABELS = (*FILTER_LABELS, "order")
 EXPECT_KEYS = ("first", "last", "onset", "severity", "points", "episodes", "healed", "value", "series", "confidence")
 
 
@@ -144,11 +146,6 @@ def _series(rule: Rule, path: tuple[str | int, ...], tag: str, spec: Mapping[str
     )
 
 
-_LABELS = (
-    "split", "layer", "param", "metric", "worker", "group", "category", "feature", "primary", "freq", "axis", "better", "act", "certainty", "order", "source",
-)  # fmt: skip
-
-
 def _steps(
     rule: Rule, path: tuple[str | int, ...], spec: Mapping[str, Any], rows: int
 ) -> "np.ndarray[Any, np.dtype[np.int64]]":
@@ -173,7 +170,7 @@ def _walls(
             raise RuleError(f"{len(given)} wall times for {rows} points", rule.document.place((*path, "wall")))
         return 1.7e9 + np.array([math.nan if one is None else one for one in given])
     offset = float(spec.get("start", 0)) / max(1.0, float(spec.get("every", 1)))
-    return 1.7e9 + float(wall) * (offset + np.arange(rows))
+    return np.asarray(1.7e9 + float(wall) * (offset + np.arange(rows)), dtype=np.float64)
 
 
 def _with_labels(series: Any, spec: Mapping[str, Any]) -> Any:

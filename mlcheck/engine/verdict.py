@@ -88,4 +88,5 @@ def excess(value: NDArray[np.float64], limit: NDArray[np.float64], noise: float 
         both = (value > 0) & (limit > 0)
         result = np.where(both, ratio, plain)
     result = np.where(np.isnan(value) | np.isnan(limit), EXCESS_CAP, result)
-    return np.minimum(np.nan_to_num(result, nan=EXCESS_CAP, posinf=EXCESS_CAP), EXCESS_CAP)
+    capped: NDArray[np.float64] = np.minimum(np.nan_to_num(result, nan=EXCESS_CAP, posinf=EXCESS_CAP), EXCESS_CAP)
+    return capped

@@ -1,0 +1,1 @@
+"""One file per format: from bytes to series, with nothing of rules."""

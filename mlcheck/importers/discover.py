@@ -278,8 +278,8 @@ class _Walk:
             part = "/".join(one for one in (prefix, "" if relative == "." else relative) if one)
             for path, claimed in self.claimed[directory]:
                 files.append(FoundFile(path, self._shown(path), part, claimed, _size(path)))
-        path = self._shown(root)
-        return Found(self.top_name if path == "." else path, path, tuple(files))
+        shown = self._shown(root)
+        return Found(self.top_name if shown == "." else shown, shown, tuple(files))
 
     def _name_the_rest(self) -> None:
         """Files that nobody reads: singly where they may hold run data, else counted by kind."""

@@ -1,1 +1,1 @@
-"""Pure functions from a report to text: terminal, JSON, Markdown, and the listing of `mlcheck inspect`."""
+"""Pure functions from a report to text."""

@@ -105,7 +105,14 @@ _FREQ_AFTER = re.compile(r"[ /](?:per |by )?(?:(?P<epoch>epoch|epochs)|(?P<step>
 _FREQ_COMPONENT = re.compile(r"^(?:(?P<epoch>epoch|epochs)|(?P<step>step|steps|batch|iter|iteration))/(?=\w)")
 _VERSUS = re.compile(r" vs (?P<what>samples|iterations|steps|epochs?|time)$")
 _SAMPLES = re.compile(r"^samples/|/samples(?=/)")
-_AXIS_OF = {"samples": "sample", "iterations": "step", "steps": "step", "epoch": "epoch", "epochs": "epoch", "time": "time"}
+_AXIS_OF = {
+    "samples": "sample",
+    "iterations": "step",
+    "steps": "step",
+    "epoch": "epoch",
+    "epochs": "epoch",
+    "time": "time",
+}
 _GENERIC = re.compile(
     r"^(?:metrics?|losses|scores?|charts?|scalars?|stats?|statistics|monitoring|info|summary|summaries|log|logs|results?"
     r"|(?:epoch|batch|loss) metrics|objective|update|step|rollout|performance|perf)/(?=\w)"

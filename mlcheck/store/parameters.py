@@ -28,7 +28,9 @@ _RECURRENT = re.compile(r"^(?:weight|bias)_((?:ih|hh)_l\d+(?:_reverse)?)$", re.I
 _INDEX = re.compile(r"(?<=[A-Za-z])[_:]\d+$")
 _SUFFIX = re.compile(r"(?:[/_]hist(?:ogram)?|:\d+)$", re.IGNORECASE)
 # A normalisation layer's `weight` multiplies and its `bias` is added: scale and shift by another name.
-_NORM = re.compile(r"(?:^|[^a-z])(?:bn|ln|gn|norm|(?:batch|layer|group|rms|instance)_?norm(?:alization)?)(?:[^a-z]|$)|norm\d*$", re.I)
+_NORM = re.compile(
+    r"(?:^|[^a-z])(?:bn|ln|gn|norm|(?:batch|layer|group|rms|instance)_?norm(?:alization)?)(?:[^a-z]|$)|norm\d*$", re.I
+)
 _ACT = re.compile(r"(?:^|[^a-z])(relu|tanh|sigmoid|gelu|silu|softmax|elu|selu|leaky_?relu)(?:[^a-z]|$)", re.IGNORECASE)
 
 

@@ -75,8 +75,21 @@ class _Table(NamedTuple):
 _SUBJECTS = ("part", "name", "core", "tag")
 
 _MEASURED = frozenset(
-    "loss loss_component value_loss policy_loss elbo log_likelihood running_best metric error_metric entropy"
-    " explained_variance episode_reward alternate_axis".split()
+    [
+        "loss",
+        "loss_component",
+        "value_loss",
+        "policy_loss",
+        "elbo",
+        "log_likelihood",
+        "running_best",
+        "metric",
+        "error_metric",
+        "entropy",
+        "explained_variance",
+        "episode_reward",
+        "alternate_axis",
+    ]
 )
 """Roles of quantities, which carry `metric`, `freq` and `axis`."""
 
@@ -196,7 +209,9 @@ def _candidates(kind: str, name: str, tag: str) -> Iterable[_Pattern]:
     table = _table()
     if kind == "tensor":
         return table.tensors
-    return (table.scalars[number] for number in table.vocabulary.candidates(f"{name}\n{tag.lower()}"))
+    # Only capitals make a normal form differ from its tag in letters that stand together.
+    text = name if tag.islower() else f"{name}\n{tag.lower()}"
+    return [table.scalars[number] for number in table.vocabulary.candidates(text)]
 
 
 def _match(pattern: _Pattern, subjects: Mapping[str, str]) -> tuple[str, dict[str, str]] | None:

@@ -12,6 +12,8 @@ _LOOKAROUND = re.compile(r"\(\?(?:<?[!=])(?:[^()]|\([^()]*\))*\)")
 _GROUP_HEAD = re.compile(r"\(\?(?:P<\w+>|[aiLmsux-]*:)")
 _CLASS_OR_ESCAPE = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*\]|\\.")
 _OPTIONAL_LETTER = re.compile(r"[a-z](?=[?*{])")
+_OPTIONAL_GROUP = re.compile(r"\((?:[^()]|\([^()]*\))*\)[?*]")
+_REMEMBERED = 50_000
 _FRAGMENT = re.compile(r"[a-z]{2,}")
 
 
@@ -23,11 +25,12 @@ def fragments(pattern: str) -> frozenset[str]:
     text = _LOOKAROUND.sub(" ", pattern)
     text = _GROUP_HEAD.sub("(", text)
     text = _CLASS_OR_ESCAPE.sub(" ", text).lower()
+    text = _OPTIONAL_GROUP.sub(" ", text)
     return frozenset(_FRAGMENT.findall(_OPTIONAL_LETTER.sub(" ", text)))
 
 
 class Vocabulary:
-    """An index over a table of patterns. Immutable once built."""
+    """An index over a table of patterns; it remembers the words that it has seen."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
         """`patterns`: source of each pattern (the most telling of its conditions). One without letters is always a candidate."""
@@ -40,16 +43,28 @@ class Vocabulary:
             for fragment in found:
                 bucket = index.setdefault(fragment[:2], {})
                 bucket[fragment] = bucket.get(fragment, 0) | 1 << number
+        self._words: dict[str, int] = {}
         self._index = {start: tuple(bucket.items()) for start, bucket in index.items()}
 
     def candidates(self, text: str) -> Iterator[int]:
         """Numbers of the patterns that can match a lower-case text, ascending."""
         mask = self._always
-        for position in range(len(text) - 1):
-            for fragment, patterns in self._index.get(text[position : position + 2], ()):
-                if text.startswith(fragment, position):
-                    mask |= patterns
+        for word in _FRAGMENT.findall(text):
+            known = self._words.get(word)
+            if known is None:
+                known = self._mask(word)
+                if len(self._words) < _REMEMBERED:
+                    self._words[word] = known
+            mask |= known
         while mask:
             lowest = mask & -mask
             yield lowest.bit_length() - 1
             mask ^= lowest
+
+    def _mask(self, word: str) -> int:
+        mask = 0
+        for position in range(len(word) - 1):
+            for fragment, patterns in self._index.get(word[position : position + 2], ()):
+                if word.startswith(fragment, position):
+                    mask |= patterns
+        return mask

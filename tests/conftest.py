@@ -1,4 +1,4 @@
-"""A small rule that the tests of the engine share."""
+"""What all tests share."""
 
 import pytest
 
@@ -28,4 +28,5 @@ tests:
 
 @pytest.fixture
 def rule_text() -> str:
+    """A small rule that loads."""
     return RULE

@@ -1,0 +1,110 @@
+"""The options of the command line: names, types and help, each once."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class FailOnChoice(StrEnum):
+    """Values of --fail-on."""
+
+    error = "error"
+    warning = "warning"
+    info = "info"
+    never = "never"
+
+
+class SeverityChoice(StrEnum):
+    """Values of --min-severity."""
+
+    error = "error"
+    warning = "warning"
+    info = "info"
+
+
+class ColorChoice(StrEnum):
+    """Values of --color."""
+
+    auto = "auto"
+    always = "always"
+    never = "never"
+
+
+Color = Annotated[ColorChoice, typer.Option("--color", help="Colours; auto: on a terminal, unless NO_COLOR is set.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show everything; the traceback when mlcheck fails.")]
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Settings; default: mlcheck.toml or pyproject.toml here or above."),
+]
+RulesDirs = Annotated[
+    list[Path] | None, typer.Option("--rules", metavar="DIR", help="More rule files (data only; repeatable).")
+]
+Regime = Annotated[
+    str | None,
+    typer.Option("--regime", help="Kind of training (supervised, rl, gan …) instead of what the run looks like."),
+]
+
+
+Paths = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[PATH]...",
+        help="Runs, or directories above them; NAME=PATH names a run.  [default: .]",
+        show_default=False,
+    ),
+]
+Output = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FORMAT[=PATH]",
+        help="terminal, json or markdown; to standard output, or to a file (repeatable).",
+    ),
+]
+FailOn = Annotated[
+    FailOnChoice | None,
+    typer.Option("--fail-on", help="Exit 1 for findings from this severity on.  [default: error]", show_default=False),
+]
+Select = Annotated[
+    list[str] | None,
+    typer.Option("--select", metavar="RULES", help="Only these: ids, prefixes of ids, names, categories, with commas."),
+]
+Ignore = Annotated[list[str] | None, typer.Option("--ignore", metavar="RULES", help="Not these.")]
+Require = Annotated[
+    list[str] | None,
+    typer.Option("--require", metavar="RULES", help="Exit 2 when these cannot be checked in some run."),
+]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="RULE.PARAM=VALUE", help="Set a parameter of a rule (repeatable)."),
+]
+RunName = Annotated[str | None, typer.Option("--run-name", metavar="NAME", help="Name of the run, where there is one.")]
+MinSeverity = Annotated[
+    SeverityChoice | None,
+    typer.Option(
+        "--min-severity",
+        help="Show findings from this severity on (the exit code does not change).",
+        show_default=False,
+    ),
+]
+Strict = Annotated[
+    bool | None, typer.Option("--strict", help="Exit 3 when the middle of a file is lost.", show_default=False)
+]
+AllowEmpty = Annotated[bool, typer.Option("--allow-empty", help="No run, or a path that is not there, is fine.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option("--jobs", "-j", min=1, metavar="N", help="Processes.  [default: the cores]", show_default=False),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Verdicts only; no talk on standard error.")]
+NoProgress = Annotated[bool, typer.Option("--no-progress", help="No progress bar.")]
+RulePaths = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="[PATH]...",
+        help="Rule files, or directories of them.  [default: the built-in rules]",
+        show_default=False,
+    ),
+]

@@ -1,0 +1,57 @@
+"""What the steps of a series count, where its tag does not say: judged against the other series of the run."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from mlcheck.store.series import Series
+
+SHORTER = 5
+"""An axis whose last step is this many times smaller while time goes by alike counts something else."""
+SHARED_TIME = 0.5
+"""Share of the run's wall time that a series must span to be compared at all."""
+
+
+def with_axes(series: Sequence[Series]) -> list[Series]:
+    """The series with `axis: epoch` where steps can only be epochs, and without it where they can only be steps.
+
+    A loop that logs batches by iteration and validation by epoch writes both as steps (formats.md §1.14). The epochs are those that
+    count one by one, last for at least half of the run's wall time, and end at less than a fifth of its last step. The other way
+    round, a tag that speaks of epochs (Ludwig's `epoch_loss`) whose steps end where the run's iterations end is on steps.
+    """
+    dense = [one for one in series if one.kind == "scalar" and len(one) > 1 and one.axis == "step" and _counts(one)]
+    if not dense:
+        return list(series)
+    longest = max(dense, key=lambda one: int(one.steps.max()))
+    last, span = int(longest.steps.max()), _span(longest)
+    return [_placed(one, longest, last, span) for one in series]
+
+
+def _placed(one: Series, longest: Series, last: int, span: float) -> Series:
+    if one is longest or one.kind == "fact" or len(one) < 2:
+        return one
+    steps = np.unique(one.steps)
+    spacing = int(np.median(np.diff(steps))) if len(steps) > 1 else 0
+    mine = int(steps[-1])
+    if one.labels.get("axis") == "epoch" and spacing > 1 and 0 <= mine + spacing - last <= 2 * spacing:
+        labels = {key: value for key, value in one.labels.items() if key != "axis"}
+        return replace(one, labels=labels, reason=f"{one.reason}; its steps end where the run's steps end")
+    if "axis" in one.labels or not _counts(one) or spacing != 1 or len(steps) < 3 or SHORTER * max(mine, 1) > last:
+        return one
+    if span > 0 and _span(one) >= SHARED_TIME * span and len(steps) >= 0.9 * (mine - int(steps[0]) + 1):
+        labels = {**one.labels, "axis": "epoch"}
+        return replace(
+            one, labels=labels, reason=f"{one.reason}; counts one by one while {longest.name} counts to {last:,}"
+        )
+    return one
+
+
+def _counts(one: Series) -> bool:
+    return one.role not in ("placeholder", "hparams", "meta", "final_summary", "progress", "alternate_axis")
+
+
+def _span(one: Series) -> float:
+    """Seconds from the first to the last record; 0 where unknown."""
+    finite = one.wall_times[np.isfinite(one.wall_times)]
+    return float(finite.max() - finite.min()) if len(finite) else 0.0

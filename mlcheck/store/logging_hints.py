@@ -1,0 +1,36 @@
+"""How to log what a run lacks, in the words of the writer that it used (data/logging.toml)."""
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+
+from mlcheck.store import labels as words
+from mlcheck.store.series import Fact, Series
+
+
+@cache
+def _table() -> tuple[tuple[tuple[str, re.Pattern[str]], ...], Mapping[str, Mapping[str, str]]]:
+    data = tomllib.loads(files("mlcheck.store").joinpath("data/logging.toml").read_text(encoding="utf-8"))
+    writers = tuple((entry["name"], re.compile(entry["tags"])) for entry in data["writer"])
+    return writers, data["how"]
+
+
+def hint(what: str, writer: str | None) -> str:
+    """One line that logs `what` (`validation loss`, `gradients`, …) with that writer; the plain torch line where the writer has none,
+    and an empty text for what is not in the table.
+    """
+    lines = _table()[1].get(what, {})
+    return lines.get(writer or "torch") or lines.get("torch", "")
+
+
+def writer(series: Sequence[Series], facts: Sequence[Fact] = ()) -> str | None:
+    """The writer of a run by its tags and by what it states: hf, lightning, keras, sb3 or torch; None where nothing tells."""
+    if any(fact.source.startswith(("args/", "model_config/")) for fact in facts):
+        return "hf"
+    names = [words.normalise(one.tag) for one in series if one.kind != "fact"]
+    for name, pattern in _table()[0]:
+        if any(pattern.search(tag) for tag in names):
+            return name
+    return None

@@ -1,0 +1,158 @@
+"""Which loss of a run is the primary one: the total, the one that validation repeats, or the only one."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from mlcheck.store.series import Ints, Series
+
+TOTALS = (
+    "total_loss",
+    "loss/total_loss",
+    "loss/total",
+    "total/loss",
+    "loss_total",
+    "overall_loss",
+    "combined/loss",
+    "total_cost",
+    "loss",
+    "lm_loss",
+    "cost",
+    "train_loss",
+)
+"""Names of totals, the surer first; as the label `metric` has them, without the split."""
+
+ALIASES = frozenset({"perplexity", "ppl", "bpb", "bpc", "bpd", "bits_per_dim", "bits_per_byte", "bits_per_character"})
+"""Other scales of a loss, not parts of it: neither primary beside the loss nor a component."""
+
+MIXED = 0.5
+"""Share of steps with several different values from which a series is a mixture: two series under one tag, or no step at all."""
+
+JUDGEABLE = 5
+"""Points that a rule needs at the least to judge a curve (rules.md)."""
+
+
+def steps_with_several_values(series: Series) -> Ints:
+    """Steps at which a scalar has several values that differ, within one segment; int64, ascending, each once."""
+    values = series.columns.get("value")
+    if values is None:
+        return series.steps[:0]
+    same_step = np.diff(series.steps) == 0
+    same_step[series.segments[1:] - 1] = False
+    rows = np.flatnonzero(same_step)
+    differ = (values[rows + 1] != values[rows]) & ~(np.isnan(values[rows + 1]) & np.isnan(values[rows]))
+    return np.unique(series.steps[rows[differ] + 1])
+
+
+def is_mixture(series: Series) -> bool:
+    """Whether at least `MIXED` of a scalar's steps hold several different values."""
+    several = len(steps_with_several_values(series))
+    return several > 0 and several >= MIXED * len(np.unique(series.steps))
+
+
+def with_primary(series: Sequence[Series]) -> list[Series]:
+    """The series with `primary: true` on the primary loss in each split, and the parts of a total as `loss_component`.
+
+    One loss of a run is primary, under the same name in every split: the only one; else the first of `TOTALS` that is there; else the
+    one that both training and validation have. Smoothed copies, other scales (`ALIASES`) and mixtures of two series under one tag are
+    none. A split without it whose only loss has another name (`train_loss` beside `val_cross_entropy`) has that as its primary.
+    Where nothing tells a total, no loss is primary: shape rules then judge none, instead of all.
+
+    Of several series of that name in a split (`_step` and `_epoch`, two axes) the ones are kept that can be judged; see `_kept`.
+    """
+    losses = [one for one in series if one.role == "loss" and one.kind == "scalar" and len(one)]
+    mixed = {id(one) for one in losses if is_mixture(one)}
+    usable = [
+        one
+        for one in losses
+        if id(one) not in mixed and "smoothed" not in one.labels and one.labels.get("certainty") != "guess"
+    ]
+    if not usable:
+        usable = [one for one in losses if id(one) not in mixed]
+    name = _name(usable)
+    chosen = _chosen(usable, name)
+    result = []
+    for one in series:
+        labels, role, reason = dict(one.labels), one.role, one.reason
+        if id(one) in mixed:
+            labels["certainty"] = "guess"
+            reason += "; several values at most steps: perhaps two series under one tag"
+        elif id(one) in chosen:
+            labels["primary"] = "true"
+            reason += "; the primary loss"
+        elif role == "loss" and one.kind == "scalar" and name is not None and _is_part(one, name):
+            role, labels["better"] = "loss_component", "none"
+            reason += f"; a part of {name}"
+        changed = labels != one.labels or role != one.role
+        result.append(replace(one, role=role, labels=labels, reason=reason) if changed else one)
+    return result
+
+
+def _name(losses: Sequence[Series]) -> str | None:
+    splits: dict[str, set[str]] = {}
+    for one in losses:
+        splits.setdefault(_metric(one), set()).add(one.labels.get("split", "train"))
+    own = {name: found for name, found in splits.items() if name not in ALIASES} or splits
+    if len(own) == 1:
+        return next(iter(own))
+    for total in TOTALS:
+        if total in own:
+            return total
+    repeated = [name for name, found in own.items() if "train" in found and found & {"val", "test"}]
+    if len(repeated) == 1:
+        return repeated[0]
+    by_split = {split: [name for name, found in own.items() if split in found] for split in ("train", "val", "test")}
+    if len(by_split["train"]) == 1:
+        return by_split["train"][0]
+    return None
+
+
+def _chosen(losses: Sequence[Series], name: str | None) -> set[int]:
+    chosen: set[int] = set()
+    if name is None:
+        return chosen
+    groups: dict[tuple[str, str], list[Series]] = {}
+    for one in losses:
+        groups.setdefault((one.labels.get("split", "train"), one.labels.get("worker", "")), []).append(one)
+    other_axes = {one.axis for one in losses if one.labels.get("split") != "train" and _metric(one) == name}
+    for (split, _), members in groups.items():
+        named = [one for one in members if _metric(one) == name]
+        if not named and len({_metric(one) for one in members if _metric(one) not in ALIASES}) == 1:
+            named = [one for one in members if _metric(one) not in ALIASES]
+        chosen.update(
+            id(one) for one in _kept(named, other_axes if split == "train" else _axes_of_training(losses, name))
+        )
+    return chosen
+
+
+def _axes_of_training(losses: Iterable[Series], name: str) -> set[str]:
+    return {one.axis for one in losses if one.labels.get("split", "train") == "train" and _metric(one) == name}
+
+
+def _kept(named: Sequence[Series], axes: set[str]) -> list[Series]:
+    """Of the series that are one loss in one split, the densest that shares an axis with the other splits.
+
+    Where a mean per epoch stands beside values per step (`freq`), the means are kept as well once they can be judged, since they are
+    the ones to compare with validation (formats.md §1.15); rules choose with `prefer: {freq: …}`.
+    """
+    if not named:
+        return []
+
+    def rank(one: Series) -> tuple[bool, bool, int]:
+        return (len(one) >= JUDGEABLE, one.axis in axes, len(one))
+
+    best = max(named, key=rank)
+    means = [one for one in named if one.labels.get("freq") == "epoch" and len(one) >= JUDGEABLE]
+    if best.labels.get("freq") == "epoch" or not means:
+        return [best]
+    return [best, max(means, key=rank)]
+
+
+def _is_part(one: Series, name: str) -> bool:
+    metric = _metric(one)
+    return metric != name and metric not in ALIASES and "smoothed" not in one.labels and len(one) > 0
+
+
+def _metric(one: Series) -> str:
+    return one.labels.get("metric", one.tag)

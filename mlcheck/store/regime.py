@@ -1,0 +1,154 @@
+"""What kind of training a run is, and why it is taken for that.
+
+The table is data (data/regimes.toml): which roles, tags and stated settings make a regime, in order. What fits nothing is `unknown`,
+on which no rule about the shape of a loss gives an error.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from mlcheck.store import labels as words
+from mlcheck.store.series import Fact, Regime, Series
+
+REGIMES = (
+    "supervised",
+    "finetune",
+    "pretrain",
+    "rl",
+    "rlhf",
+    "gan",
+    "diffusion",
+    "contrastive",
+    "tree",
+    "unknown",
+    "smoke",
+)
+"""The closed list."""
+
+_JUDGED = frozenset(
+    [
+        "loss",
+        "loss_component",
+        "value_loss",
+        "policy_loss",
+        "elbo",
+        "log_likelihood",
+        "metric",
+        "error_metric",
+        "episode_reward",
+    ]
+)
+_LONGEST_NAME = 60
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    name: str
+    why: str
+    roles: frozenset[str] = frozenset()
+    tags: re.Pattern[str] | None = None
+    facts: re.Pattern[str] | None = None
+    unless_facts: re.Pattern[str] | None = None
+    splits: bool = False
+    needs_any: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Smoke:
+    points: int
+    steps: int
+    epochs: int
+    seconds: float
+
+
+@cache
+def _table() -> tuple[_Smoke, tuple[_Entry, ...]]:
+    data = tomllib.loads(files("mlcheck.store").joinpath("data/regimes.toml").read_text(encoding="utf-8"))
+    return _Smoke(**data["smoke"]), tuple(_entry(one) for one in data["regime"])
+
+
+def _entry(one: Mapping[str, Any]) -> _Entry:
+    def pattern(key: str) -> re.Pattern[str] | None:
+        return re.compile(one[key]) if key in one else None
+
+    return _Entry(
+        name=one["name"],
+        why=one.get("why", "{what}"),
+        roles=frozenset(one.get("roles", ())),
+        tags=pattern("tags"),
+        facts=pattern("facts"),
+        unless_facts=pattern("unless_facts"),
+        splits=bool(one.get("splits", False)),
+        needs_any=frozenset(one.get("needs_any", ())),
+    )
+
+
+def regime(series: Sequence[Series], facts: Mapping[str, str | float | bool], raw_facts: Sequence[Fact]) -> Regime:
+    """The regime of a run.
+
+    `series` are the logged ones with their roles, `facts` the closed list, `raw_facts` what files state. The reason is one readable
+    phrase, such as `logs rollout/ep_rew_mean`.
+    """
+    logged = [one for one in series if one.kind != "fact" and len(one)]
+    smoke, entries = _table()
+    short = _smoke(logged, smoke)
+    if short:
+        return Regime("smoke", short)
+    names = [words.normalise(one.name) for one in logged]
+    roles = {one.role for one in logged}
+    stated = [f"{fact.key.lower()}={str(fact.value).lower()}" for fact in raw_facts]
+    stated += [f"{key}={str(value).lower()}" for key, value in facts.items()]
+    for entry in entries:
+        if entry.needs_any and not entry.needs_any & roles:
+            continue
+        what = next(_evidence(entry, logged, names, stated), None)
+        if what is not None:
+            return Regime(entry.name, entry.why.replace("{what}", what))
+    if "loss" in roles:
+        lone = next(one for one in logged if one.role == "loss")
+        return Regime("unknown", f"logs {lone.name[:_LONGEST_NAME]} and nothing that says what it is the loss of")
+    return Regime("unknown", "logs nothing that says what kind of training it is")
+
+
+def _evidence(entry: _Entry, logged: Sequence[Series], names: Sequence[str], stated: Sequence[str]) -> Iterator[str]:
+    """What speaks for an entry: names of series, then settings."""
+    for one, name in zip(logged, names, strict=True):
+        by_tag = entry.tags and one.kind == "scalar" and entry.tags.search(name)
+        by_split = entry.splits and one.role in ("loss", "loss_component") and _named_split(one)
+        if one.role in entry.roles or by_tag or by_split:
+            yield f"logs {one.name[:_LONGEST_NAME]}"
+    if entry.facts and not (entry.unless_facts and any(entry.unless_facts.search(text) for text in stated)):
+        yield from (f"states {text[:_LONGEST_NAME]}" for text in stated if entry.facts.search(text))
+
+
+def _named_split(one: Series) -> bool:
+    """Whether the split is said somewhere, and not assumed."""
+    tag = words.take_split(words.normalise(one.tag)).split
+    return bool(tag or one.hints.mode or (one.part and words.split_of_part(one.part)))
+
+
+def _smoke(logged: Sequence[Series], limits: _Smoke) -> str | None:
+    """The reason for taking a run as a smoke test, or None; the limits are those of the table."""
+    judged = [one for one in logged if one.kind == "scalar" and one.role in _JUDGED]
+    if not judged:
+        return None
+    points = max(len(one) for one in judged)
+    last = {
+        axis: max((int(one.steps.max()) for one in logged if one.axis == axis), default=0) for axis in ("step", "epoch")
+    }
+    walls = [one.wall_times[np.isfinite(one.wall_times)] for one in logged]
+    walls = [wall for wall in walls if len(wall)]
+    seconds = max(float(w.max()) for w in walls) - min(float(w.min()) for w in walls) if walls else 0.0
+    other_axes = any(one.axis not in last for one in judged)
+    if points >= limits.points or last["step"] >= limits.steps or last["epoch"] >= limits.epochs or other_axes:
+        return None
+    if seconds >= limits.seconds:
+        return None
+    return f"very short: {points} logged point{'s' if points > 1 else ''}, last step {max(last.values())}"
