@@ -197,6 +197,9 @@ class RuleScope:
         """One scope per member of an `among`; see `lang.values.Scope`."""
         specs = self.binding.rule.inputs
         inputs = sorted({specs[name].same or name for name in names if name in specs})
+        # Beside inputs that stand only inside `among`, one that is bound outside too stays what it is there: in
+        # among(metric > loss, metric, max) the loss is that of the combination, and the metrics vary.
+        inputs = [name for name in inputs if name in self.binding.among] or inputs
         partial = [Combination({}, {})]
         for name in inputs:
             fitting = [

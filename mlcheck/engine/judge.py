@@ -13,8 +13,9 @@ from mlcheck.engine.rule import Rule
 from mlcheck.engine.verdict import BORDERLINE, Errored, Failed, Passed, Skip, Verdict, excess
 from mlcheck.lang.align import put
 from mlcheck.lang.episodes import Span, find_episodes, is_healed, parse_term
-from mlcheck.lang.evaluate import Evaluator
+from mlcheck.lang.evaluate import Evaluator, is_true
 from mlcheck.lang.expression import Expression
+from mlcheck.lang.functions import truths
 from mlcheck.lang.lets import uses
 from mlcheck.lang.values import Axis, Column, Inapplicable, Value
 from mlcheck.lang.vocabulary import JOIN_LABELS
@@ -89,7 +90,7 @@ class _Case:
             condition = self.evaluator.evaluate(self.rule.when)
             if isinstance(condition, Column):
                 return self._point_rule(condition)
-            return self._run_rule(bool(condition))
+            return self._run_rule(is_true(condition))
         except Inapplicable as error:
             return Skip(error.kind, error.reason, labels=self.labels)
         except Exception as error:  # noqa: BLE001 - whatever a rule raises is that rule's outcome, never the scan's end
@@ -144,7 +145,7 @@ class _Case:
 
     def _point_rule(self, condition: Column) -> Verdict:
         rule, params = self.rule, self.binding.params
-        held = np.asarray(condition.values, dtype=bool)
+        held = truths(condition.values)
         spans = find_episodes(
             held,
             condition.axis,
@@ -227,7 +228,7 @@ class _Case:
         margin = self._margin(axis, worst_row, value, limit)
         judged = self._judged_series(axis)
         severity, reasons = self._severity(axis, spans, held, healed, margin, judged)
-        text = self._texts(axis, spans, worst_row, extra)
+        text = self._texts(axis, spans, held, worst_row, extra)
         return Failed(
             labels=self.labels,
             series=judged,
@@ -306,21 +307,33 @@ class _Case:
         cases = rule.severities
         if rule.by_role:
             cases = rule.by_role.get(judged[0].role, rule.by_role["else"])
+        inside = self._inside(axis, spans, held)
+        return next(case.severity for case in cases if self._holds(case.condition, axis, inside))
+
+    @staticmethod
+    def _inside(axis: Axis, spans: list[Span], held: NDArray[np.bool_]) -> NDArray[np.bool_]:
         inside = np.zeros(len(axis), dtype=bool)
         for span in spans:
             inside[span.start : span.stop + 1] = True
-        inside &= held
-        for case in cases:
-            if case.condition is None:
-                return case.severity
-            value = self.evaluator.evaluate(case.condition)
-            there = bool(np.any(_spread(value, axis)[inside] > 0)) if isinstance(value, Column) else bool(value)
-            if there:
-                return case.severity
-        raise AssertionError("the loader refuses a severity without a last word")
+        return inside & held
 
-    def _texts(self, axis: Axis, spans: list[Span], row: int, extra: Mapping[str, Value]) -> dict[str, str]:
-        templates = {"message": self.rule.message, "advice": self.rule.advice, "headline": self.rule.headline}
+    def _holds(self, condition: Expression | None, axis: Axis, inside: NDArray[np.bool_]) -> bool:
+        """Whether a condition of a severity or text holds; a column: at any point of the episodes. None always does."""
+        if condition is None:
+            return True
+        value = self.evaluator.evaluate(condition)
+        if isinstance(value, Column):
+            return bool(np.any(truths(_spread(value, axis))[inside]))
+        return is_true(value)
+
+    def _texts(
+        self, axis: Axis, spans: list[Span], held: NDArray[np.bool_], row: int, extra: Mapping[str, Value]
+    ) -> dict[str, str]:
+        inside = self._inside(axis, spans, held)
+        templates = {
+            key: next(case.template for case in cases if self._holds(case.condition, axis, inside))
+            for key, cases in self.rule.texts.items()
+        }
         values: dict[str, float | int | str | None] = {
             **dict.fromkeys((*SHOWN_LABELS, "role")),
             **self.labels,

@@ -17,8 +17,9 @@ from mlcheck.engine.rule import (
     SeverityCase,
     Statistic,
     TermSpec,
+    TextCase,
 )
-from mlcheck.engine.schema import InputModel, ParamModel, RuleModel, SeverityByRole
+from mlcheck.engine.schema import InputModel, ParamModel, RuleModel, SeverityByRole, Text
 from mlcheck.engine.yamlfile import Document, KeyPath
 from mlcheck.errors import RuleError, did_you_mean
 from mlcheck.lang import episodes, parse, template
@@ -135,9 +136,11 @@ class _Compiler:
             until=self._term(("until",), model.until),
             patience=self._patience(),
             merge=self._term(("merge",), model.merge),
-            message=self._template("message", model.message, shown),
-            advice=self._template("advice", model.advice, shown),
-            headline=self._template("headline", model.headline, shown),
+            texts={
+                "message": self._texts("message", model.message, shown, names, lets),
+                "advice": self._texts("advice", model.advice, shown, names, lets),
+                "headline": self._texts("headline", model.headline, shown, names, lets),
+            },
             origin=self.origin,
         )
 
@@ -190,7 +193,7 @@ class _Compiler:
         except LanguageError as error:
             self._fail(path, error.message, error.suggestion)
         early = sorted(set(uses(expression, lets)) & set(VERDICT_NAMES))
-        if early and path[0] != "severity":
+        if early and path[0] in ("when", "value", "limit", "margin"):
             self._fail(
                 path, f"{early[0]!r} is known only after the verdict: use it in `severity`, `message` or `advice`"
             )
@@ -303,11 +306,27 @@ class _Compiler:
             self._fail(path, str(error))
         return TermSpec(amount if amount != "" else term.amount, term.unit)
 
-    def _template(self, key: str, text: str, names: Collection[str]) -> template.Template:
+    def _texts(
+        self, key: str, given: Text, shown: Collection[str], names: Collection[str], lets: Lets
+    ) -> list[TextCase]:
+        if isinstance(given, str):
+            return [TextCase(self._template((key,), given, shown))]
+        cases = []
+        for index, item in enumerate(given):
+            if isinstance(item, str):
+                cases.append(TextCase(self._template((key, index), item, shown)))
+                continue
+            condition = self._expression((key, index, "if"), item.condition, names, lets)
+            cases.append(TextCase(self._template((key, index, "text"), item.text, shown), condition))
+        if not cases or cases[-1].condition is not None:
+            self._fail((key,), "an ordered text ends with a plain one, for when no condition holds")
+        return cases
+
+    def _template(self, path: KeyPath, text: str, names: Collection[str]) -> template.Template:
         try:
             return template.parse_template(text, names)
         except LanguageError as error:
-            place = self.document.inside((key,), error.line, error.column)
+            place = self.document.inside(path, error.line, error.column)
             raise RuleError(error.message, place, error.suggestion) from None
 
     def _check_tests(self) -> None:

@@ -63,6 +63,14 @@ class SeverityCase:
     condition: Expression | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class TextCase:
+    """One line of an ordered text: this template when the condition holds; no condition: always."""
+
+    template: Template
+    condition: Expression | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Rule:
     """One rule file, ready to judge."""
@@ -85,9 +93,8 @@ class Rule:
     until: TermSpec | None
     patience: Sequence[TermSpec]
     merge: TermSpec | None
-    message: Template
-    advice: Template
-    headline: Template
+    texts: Mapping[str, Sequence[TextCase]]
+    """`message`, `advice` and `headline`, each ordered."""
     origin: str
     """Where it comes from: `built-in` or the path of the file."""
 
@@ -153,7 +160,7 @@ class Rule:
             status=self.status,
             default_severity=default,
             effective_severity=severity or default,
-            summary=summary_of(self.model.doc) or self.model.headline or self.name.replace("-", " "),
+            summary=summary_of(self.model.doc) or self.name.replace("-", " "),
             doc=self.model.doc,
             regimes=tuple(self.regimes),
             params=dict(params),

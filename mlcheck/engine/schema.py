@@ -114,6 +114,17 @@ class SeverityByRole(BaseModel):
     by: Literal["role"]
 
 
+class TextCase(Strict):
+    """One line of an ordered text: it is used when its condition holds."""
+
+    condition: str = Field(alias="if")
+    text: str
+
+
+Text = str | list[TextCase | str]
+"""A template, or an ordered list of them: the first whose condition holds, the last one plain."""
+
+
 class RuleModel(Strict):
     """One rule file."""
 
@@ -140,9 +151,9 @@ class RuleModel(Strict):
     healed: Literal["lower", "same"] = "lower"
     borderline: bool = True
     """A finding within 20 % of its limit is one severity lower (rules.md)."""
-    headline: str = ""
-    message: str
-    advice: str = ""
+    headline: Text = ""
+    message: Text
+    advice: Text = ""
     may_cause: list[str] = Field(default_factory=list)
     doc: str = ""
     tests: list[dict[str, Any]] = Field(default_factory=list)

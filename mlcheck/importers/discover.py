@@ -16,7 +16,7 @@ from mlcheck.importers.registry import importers
 from mlcheck.report import Note, SourceStatus
 
 SPLIT_PART = re.compile(
-    r"(train|training|learn|fit|val|valid|validation|dev|eval|evaluation|test|testing)|eval_.+", re.IGNORECASE
+    r"(train|train_inner|training|learn|fit|val|valid|validation|dev|eval|evaluation|test|testing)|eval_.+", re.IGNORECASE
 )
 """Directories that hold one split of a run (formats.md §1.14)."""
 

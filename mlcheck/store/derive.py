@@ -87,8 +87,9 @@ def _clock(logged: Sequence[Series], main: Series) -> list[Series]:
 
     The rows are cut into sessions where the main series begins a segment (a restart or a new file). Each session after the first
     begins with a row of value NaN at its first step, so that a difference over the break is NaN: a pause between two processes is no
-    stall. Every session is a segment. `evaluation` is 1 where a validation or test value was logged after the row before, up to this row:
-    the time in between was spent on it. Rows whose wall time goes back within a session (clock changes, copied runs) are left out.
+    stall. Every session is a segment. Column `evaluation` is 1 where a validation or test value was logged after the row before, up
+    to this row: the time in between was spent on it. Rows whose wall time goes back within a session (clock changes, copied runs) are
+    left out.
     """
     mine = [one for one in logged if one.axis == main.axis and one.role not in _UNTIMED]
     steps = np.concatenate([one.steps for one in mine])
@@ -153,12 +154,13 @@ def _evaluated(logged: Sequence[Series], clock: Floats) -> Floats:
 
 
 def _restarts(logged: Sequence[Series], main: Series) -> list[Series]:
-    """The events of the run's steps, one row each, in record order; nothing where there is none.
+    """The events of the run's steps, one row each, by step; one row of value 0 where there is none.
 
     Columns: `value` 1 for a restart, repeated steps or steps that never advance, 0 where a new file merely goes on; `overlap`, how
     many distinct steps of the main series were logged before and again; `jump`, the level of a loss after / before at the resumed
-    step (NaN where a level is unknown or not positive, and for what is no loss); `gap_s`, seconds without a record; `duplicates`, how many steps hold several different
-    values of one series in one segment (the largest over the series); `stuck`, rows of the longest series whose steps never advance.
+    step (NaN where a level is unknown or not positive, and for what is no loss); `gap_s`, seconds without a record; `duplicates`,
+    how many steps hold several different values of one series in one segment (the largest over the series); `stuck`, rows of the
+    longest series whose steps never advance.
     """
     rows = [_restart(main, int(start)) for start in main.segments[1:]]
     judged = [one for one in logged if one.kind == "scalar" and one.role not in _NO_HISTORY] or [main]
@@ -171,7 +173,9 @@ def _restarts(logged: Sequence[Series], main: Series) -> list[Series]:
         one = max(stuck, key=len)
         rows.append(_row(int(one.steps[0]), value=1.0, stuck=float(len(one))))
     if not rows:
-        return []
+        # A row that says so: a run whose steps went forward was checked, and is not one of which nothing is known.
+        rows.append(_row(int(main.steps[0])))
+    rows.sort(key=lambda row: row["step"])
     names = [name for name in rows[0] if name not in ("step", "wall")]
     return [
         _fact(

@@ -23,19 +23,23 @@ _GLUED = re.compile(
 )
 _GLUED_AFTER = re.compile(r"\b(loss|acc|accuracy)(?=(?:train|val|valid|validation|test|eval)\b)")
 _SPLIT = re.compile(
-    r"(?<!std )(?<!standard )\b(?:on )?(?:"
-    r"(?P<train>train|training|trn|learn)"
-    r"|(?P<val>val|valid|validation|validate|validating|dev|eval|evaluation|holdout|heldout|hold out|held out)"
-    r"|(?P<test>test|testing))(?: set| split)?\b"
+    r"\b(?:on )?(?:"
+    r"(?P<train>train(?:ing)?|trn|learn)"
+    r"|(?P<val>val|valid|validat(?:e|ion|ing)|(?<!std )(?<!standard )dev|eval|evaluation|h[eo]ld ?out)"
+    r"|(?P<test>test(?:ing)?))(?: set| split)?\b"
 )
+_SPLIT_LETTERS = ("tr", "val", "test", "dev", "learn", "hold", "held")
 _DIRECTORY_FIT = re.compile(r"(?:^|/)fit$")
 
 
 def normalise(tag: str) -> str:
     """The normal form of a tag (module docstring). At most `LONGEST` characters of the tag count."""
-    text = _CAMEL.sub(" ", tag[:LONGEST])
-    text = _DOT.sub(" ", text)
-    return tidy(_SEPARATOR.sub(" ", text).lower())
+    text = tag[:LONGEST]
+    if not text.islower():
+        text = _CAMEL.sub(" ", text).lower()
+    if "." in text:
+        text = _DOT.sub(" ", text)
+    return tidy(_SEPARATOR.sub(" ", text))
 
 
 def tidy(name: str) -> str:
@@ -56,6 +60,8 @@ class Core(NamedTuple):
 
 def take_split(name: str) -> Core:
     """Find the split in a normal form. The last word that names one wins: `train/val_loss` is a validation loss."""
+    if not any(letters in name for letters in _SPLIT_LETTERS):
+        return Core(name, name, None)
     apart = _GLUED_AFTER.sub(r"\1 ", _GLUED.sub(r"\1 ", name))
     split = None
     for found in _SPLIT.finditer(apart):

@@ -200,7 +200,7 @@ def _assign(tag: str, part: str, kind: str) -> Assignment:
             text, groups = match
             labels = _labels(pattern, groups, core, part)
             note = f" ({pattern.note})" if pattern.note else ""
-            return Assignment(pattern.role, labels, f"{pattern.certainty}: {text!r} in its name{note}")
+            return Assignment(pattern.role, labels, f"{text!r} in its name{note}")
     labels = _common("other", core, part) | {"certainty": "guess"}
     return Assignment("other", labels, "nothing known matches")
 

@@ -13,6 +13,9 @@ SAME_LENGTH = 0.1
 DISORDER = 0.02
 """Falls by less than this share of the steps' range, several times: rows out of order (parallel writers), no restarts."""
 
+_FAR = 2**61
+"""Steps beyond are not reckoned with: their differences and sums would overflow."""
+
 
 @dataclass(frozen=True, eq=False)
 class Stretches:
@@ -40,10 +43,10 @@ def stretches(steps: Ints) -> Stretches:
       their order.
     """
     whole = np.zeros(min(len(steps), 1), dtype=np.int64)
-    falls = np.flatnonzero(np.diff(steps) < 0) + 1
+    falls = np.flatnonzero(steps[1:] < steps[:-1]) + 1
     if not len(falls):
         return Stretches(None, steps, whole, "")
-    if len(falls) >= CYCLES:
+    if len(falls) >= CYCLES and int(steps.min()) > -_FAR and int(steps.max()) < _FAR:
         period = _period(steps, falls)
         if period is not None:
             cycle = np.zeros(len(steps), dtype=np.int64)
@@ -69,9 +72,8 @@ def _period(steps: Ints, falls: Ints) -> int | None:
         return None
     gaps = np.diff(steps)
     spacing = int(np.median(gaps[gaps > 0]))
-    # Sums of int64 steps must not overflow: a hostile file may hold steps near 2**63.
     period = longest + max(spacing, 1)
-    return period if (len(starts) + 1) * period + int(np.abs(steps).max()) < np.iinfo(np.int64).max else None
+    return period if (len(starts) + 1) * period < _FAR else None
 
 
 def _disordered(steps: Ints, falls: Ints) -> bool:

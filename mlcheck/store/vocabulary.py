@@ -13,6 +13,8 @@ _GROUP_HEAD = re.compile(r"\(\?(?:P<\w+>|[aiLmsux-]*:)")
 _CLASS_OR_ESCAPE = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*\]|\\.")
 _OPTIONAL_LETTER = re.compile(r"[a-z](?=[?*{])")
 _OPTIONAL_GROUP = re.compile(r"\((?:[^()]|\([^()]*\))*\)[?*]")
+_EVERYWHERE = frozenset({"train", "training"})
+"""Words that half of all tags hold, and that no pattern needs alone: they would make it a candidate for nothing."""
 _REMEMBERED = 50_000
 _FRAGMENT = re.compile(r"[a-z]{2,}")
 
@@ -26,7 +28,8 @@ def fragments(pattern: str) -> frozenset[str]:
     text = _GROUP_HEAD.sub("(", text)
     text = _CLASS_OR_ESCAPE.sub(" ", text).lower()
     text = _OPTIONAL_GROUP.sub(" ", text)
-    return frozenset(_FRAGMENT.findall(_OPTIONAL_LETTER.sub(" ", text)))
+    found = frozenset(_FRAGMENT.findall(_OPTIONAL_LETTER.sub(" ", text)))
+    return found - _EVERYWHERE or found
 
 
 class Vocabulary:
