@@ -65,7 +65,6 @@ def run(arguments: Sequence[str]) -> int:
     except typer.Exit as leaving:
         code = leaving.exit_code
     except typer.Abort:
-        _say("mlcheck: interrupted")
         code = INTERRUPTED
     except _USAGE_PROBLEM as error:
         error.show()
@@ -73,6 +72,8 @@ def run(arguments: Sequence[str]) -> int:
     except MlcheckError as error:
         _say(f"mlcheck: {error}")
         code = USAGE_ERROR
+    if code == INTERRUPTED:
+        _say("mlcheck: interrupted")
     _flush()
     return code
 

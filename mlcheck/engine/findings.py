@@ -47,7 +47,8 @@ def finding(
         reasons=(*failed.confidence_reasons, *(("severity set by the user",) if severity else ())),
         run=run.name,
         labels=dict(failed.labels),
-        series=tuple(s.name for s in failed.series),
+        # Series of facts are ours: no name that a reader has seen anywhere.
+        series=tuple(s.name for s in failed.series if s.kind != "fact"),
         axis=axis.kind,
         first_step=int(axis.steps[first.start]),
         last_step=int(axis.steps[last.stop]),
@@ -62,7 +63,7 @@ def finding(
         healed=failed.healed,
         episodes=_episodes(failed),
         episode_count=len(failed.spans),
-        cost=cost(context, axis.kind, int(axis.steps[first.start])),
+        cost=None if failed.is_event else cost(context, axis.kind, int(axis.steps[first.start])),
         excess=round(failed.excess, 4),
         layer_order=_layer_order(failed.series[0]),
         params=dict(params),

@@ -167,7 +167,7 @@ class _Case:
             condition.axis,
             spans,
             run_rule=False,
-            healed=is_healed(held, spans),
+            healed=self._is_healed(condition.axis, held, spans),
             held=held,
             worst_row=worst_row,
             worst_by_span=[(row, _number(values[row])) for row in worst],
@@ -175,6 +175,12 @@ class _Case:
             limit=_number(limits[worst_row]),
             excess_=float(beyond[worst_row]),
         )
+
+    def _is_healed(self, axis: Axis, held: NDArray[np.bool_], spans: list[Span]) -> bool:
+        if self.rule.model.healed == "same" and axis.steps[spans[-1].stop] < axis.run_last:
+            # An event stands on a series of its own, whose last row may be the event.
+            return True
+        return is_healed(held, spans)
 
     def _on(self, axis: Axis, expression: Expression) -> NDArray[np.float64]:
         return _spread(self.evaluator.evaluate(expression), axis)
@@ -247,6 +253,7 @@ class _Case:
             message=text["message"],
             advice=text["advice"],
             headline=text["headline"],
+            is_event=self.rule.model.healed == "same",
             evidence=self._evidence(),
         )
 
@@ -367,7 +374,7 @@ class _Case:
         for name, spec in self.rule.inputs.items():
             if name in named:
                 key = self.binding.keys[name]
-                members = [s for s in self._members(name)[:4] if self.context.has(s, key)]
+                members = [s for s in self._members(name)[:4] if s.kind != "fact" and self.context.has(s, key)]
                 shown += [(s, _shown_statistic(s, key), spec.rows) for s in members]
         return list({(s.name, key): (s, key, rows) for s, key, rows in shown}.values())[:6]
 

@@ -69,6 +69,8 @@ class Failed:
     message: str
     advice: str
     headline: str
+    is_event: bool
+    """It happened and was over (a restart, a stall): nothing that came after is its cost."""
     evidence: Sequence[tuple[Series, str, str]]
     """Series, statistic and rows (`live` or `all`) to show."""
 

@@ -16,7 +16,8 @@ from mlcheck.importers.registry import importers
 from mlcheck.report import Note, SourceStatus
 
 SPLIT_PART = re.compile(
-    r"(train|train_inner|training|learn|fit|val|valid|validation|dev|eval|evaluation|test|testing)|eval_.+", re.IGNORECASE
+    r"(train|train_inner|training|learn|fit|val|valid|validation|dev|eval|evaluation|test|testing)|eval_.+",
+    re.IGNORECASE,
 )
 """Directories that hold one split of a run (formats.md §1.14)."""
 
@@ -236,7 +237,7 @@ class _Walk:
             return self._has_company(directory)
         if parent not in self.claimed:
             return False
-        return bool(HPARAMS_PART.fullmatch(name)) or self._is_add_scalars(directory)
+        return bool(HPARAMS_PART.fullmatch(name)) or self._is_opened_by_torch(directory)
 
     def _is_counted(self, directory: Path) -> bool:
         """Ultralytics names its runs train, train2, train3: there `train` is a run, no split."""
@@ -259,15 +260,22 @@ class _Walk:
         below.discard(directory.name)
         return bool(below) and all(CONTAINER_PART.fullmatch(name) or SPLIT_PART.fullmatch(name) for name in below)
 
-    def _is_add_scalars(self, directory: Path) -> bool:
-        """torch's `add_scalars('Loss', {'train': …})` writes the tag `Loss` into the sub-directory `Loss_train`."""
-        files = self.claimed.get(directory)
-        if not files or "_" not in directory.name:
-            return False
-        from mlcheck.importers.tensorboard import first_tags
+    def _is_opened_by_torch(self, directory: Path) -> bool:
+        """Whether torch's SummaryWriter opened it beside the parent's file.
 
-        tags = first_tags(files[0][0])
-        return bool(tags) and all(directory.name.startswith(tag.replace("/", "_") + "_") for tag in tags)
+        `add_scalars('Loss', {'train': …})` writes the tag `Loss` into the sub-directory `Loss_train`; `add_hparams` with a name
+        of its own writes the hyperparameters and each metric once.
+        """
+        files = self.claimed.get(directory)
+        if not files:
+            return False
+        from mlcheck.importers.tensorboard import peek
+
+        inside = [peek(path) for path, _ in files]
+        tags = [tag for one in inside for tag in one.tags]
+        if tags and all(directory.name.startswith(tag.replace("/", "_") + "_") for tag in tags):
+            return True
+        return any(one.has_hparams for one in inside) and all(one.points <= 1 for one in inside)
 
     def _found(self, root: Path, directories: Sequence[Path]) -> Found:
         own_split = self.top.resolve().name if root == self.top else ""

@@ -63,8 +63,20 @@ class TensorBoardImporter:
         return _result(path, state, reader)
 
 
-def first_tags(path: Path) -> tuple[str, ...]:
-    """Tags of the scalars and histograms in the first block (1 MiB) of a file; none for one that cannot be read."""
+@dataclass(frozen=True, slots=True)
+class Peek:
+    """What the first block (1 MiB) of an event file holds."""
+
+    tags: tuple[str, ...] = ()
+    """Of scalars and histograms."""
+    points: int = 0
+    """Most points of one tag."""
+    has_hparams: bool = False
+    """It states hyperparameters through the hparams plugin."""
+
+
+def peek(path: Path) -> Peek:
+    """Look into a file without reading it whole; nothing for one that cannot be read."""
     state = _State(path.name)
     try:
         with path.open("rb", buffering=0) as file:
@@ -72,8 +84,13 @@ def first_tags(path: Path) -> tuple[str, ...]:
                 _read_block(block, state)
                 break
     except OSError:
-        return ()
-    return tuple(series.tag for series in state.collector.series())
+        return Peek()
+    series = state.collector.series()
+    return Peek(
+        tags=tuple(one.tag for one in series),
+        points=max((len(one.steps) for one in series), default=0),
+        has_hparams=any(fact.source.startswith("_hparams_/") for fact in state.collector.facts),
+    )
 
 
 _OTHER_RECORDS = "TFRecord, not an event file"

@@ -49,7 +49,10 @@ def _files(report: Report) -> list[str]:
 
 
 def damaged(report: Report) -> list[SourceStatus]:
-    """Files that were not wholly read: unreadable ones first, then lost data, then cut ends; by path."""
+    """Files that were not wholly read: unreadable ones first, then lost data, then cut ends; by path.
+
+    Where there is no run at all, every file that has a reason: the reader wants to know why.
+    """
 
     def order(source: SourceStatus) -> tuple[bool, bool, list[tuple[int, str]]]:
         digits = re.findall(r"(\d+)|(\D+)", source.path)
@@ -59,13 +62,13 @@ def damaged(report: Report) -> list[SourceStatus]:
             [(len(number), number or word) for number, word in digits],
         )
 
-    return sorted((s for s in report.sources if s.status in ("partial", "unreadable")), key=order)
+    return sorted((s for s in report.sources if s.status in ("partial", "unreadable") or not report.runs), key=order)
 
 
 def why(source: SourceStatus) -> str:
     """`last record cut, at byte 1,024; 12 bytes lost`."""
     text = prose(source.reason or "no reason given", 300)
-    if source.offset is not None:
+    if source.offset is not None and f"byte {source.offset:,}" not in text:
         text += f", at byte {source.offset:,}"
     if source.status == "partial" and source.lost_bytes:
         text += f"; {plural(source.lost_bytes, 'byte')} of {source.bytes:,} lost"

@@ -11,7 +11,7 @@ from mlcheck.reporters.layout import Page
 from mlcheck.reporters.text import clean, listing, number, plural, prose
 from mlcheck.reporters.verdict import coverage
 from mlcheck.reporters.view import RunView, views
-from mlcheck.reporters.wording import best_value, run_size, stretch
+from mlcheck.reporters.wording import best_value, run_size, shown_path, stretch
 
 _SERIES = 200
 _SOURCES = 50
@@ -51,7 +51,7 @@ def render_inspection(report: Report, options: Options) -> str:
 def _run(page: Page, view: RunView, options: Options) -> None:
     info = view.info
     page.line(Text(clean(info.name), style="bold"))
-    page.parts([clean(info.path), *run_size(view)], indent=2)
+    page.parts([shown_path(view), *run_size(view)], indent=2)
     _pair(
         page,
         "regime",

@@ -12,7 +12,7 @@ from mlcheck.reporters.rowblock import row_block
 from mlcheck.reporters.text import clean, plural, prose
 from mlcheck.reporters.verdict import coverage, statement, verdict
 from mlcheck.reporters.view import RunView, below, views, visible, worst
-from mlcheck.reporters.wording import run_size
+from mlcheck.reporters.wording import run_size, shown_path
 
 # More runs than these are summarised instead of drawn one below the other.
 MANY = 3
@@ -58,7 +58,7 @@ def _run(page: Page, view: RunView, options: Options) -> None:
     shown = visible(view.rows, options.min_severity)
     if shown or options.verbose:
         page.line()
-        page.parts([clean(view.info.path), *run_size(view)], style="dim")
+        page.parts([shown_path(view), *run_size(view)], style="dim")
     for number, row in enumerate(shown, 1):
         brief = worst(row) is Severity.INFO and not options.verbose
         if not brief or number == 1 or worst(shown[number - 2]) is not Severity.INFO:
@@ -176,7 +176,7 @@ def _below(page: Page, report: Report, shown: tuple[RunView, ...], options: Opti
     if damaged:
         if shown:
             page.line()
-        page.line(f"{plural(len(damaged), 'file')} could not be read wholly:")
+        page.line(f"{plural(len(damaged), 'file')} {'could not be read wholly' if shown else 'without a run'}:")
         most = len(damaged) if options.verbose else _SOURCES
         for source in damaged[:most]:
             page.line(Text(f"{clean(source.path)}: ").append(footer.why(source)), "  ", 2)

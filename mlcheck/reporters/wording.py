@@ -36,7 +36,7 @@ def subject(finding: Finding) -> str:
     for label, (noun, _) in _NOUNS.items():
         if label in finding.labels:
             return f"{noun} {clean(finding.labels[label])}"
-    return clean(finding.series[0]) if finding.series else "the run"
+    return clean(finding.series[0]) if finding.series else ""
 
 
 def period(finding: Finding) -> str:
@@ -52,6 +52,11 @@ def period(finding: Finding) -> str:
     if finding.last_step == finding.onset:
         return f"at {place(axis, finding.onset)}"
     return f"from {place(axis, finding.onset)} to {finding.last_step:,}"
+
+
+def shown_path(view: RunView) -> str:
+    """Where the run lies below the scanned path; its name where it is that path."""
+    return clean(view.info.name if view.info.path == "." else view.info.path)
 
 
 def extent(row: Row, view: RunView | None) -> str:
