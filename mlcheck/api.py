@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlcheck.errors import UsageError, did_you_mean
+from mlcheck.errors import ConfigError, UsageError, did_you_mean
 from mlcheck.report import FailOn, Note, Report, SourceStatus
 from mlcheck.settings import Settings
 
@@ -78,6 +78,7 @@ def scan(
     """
     options = options or ScanOptions()
     _check_regime(options)
+    _check_roles(options.settings)
     rules, selected = _selected(options)
     from mlcheck.engine.assemble import assemble
     from mlcheck.importers.discover import discover
@@ -100,6 +101,15 @@ def scan(
         missing_paths=tuple(found.missing),
         unmet=_unmet(report, rules, options.require),
     )
+
+
+def _check_roles(settings: Settings) -> None:
+    from mlcheck.store.roles import known_roles
+
+    for one in settings.roles:
+        if one.role not in known_roles():
+            hint = did_you_mean(one.role, known_roles()) or "known: " + ", ".join(sorted(known_roles()))
+            raise ConfigError(f"{settings.path}: `roles.{one.pattern}`: no role {one.role!r}; {hint}")
 
 
 def _check_regime(options: ScanOptions) -> None:

@@ -29,7 +29,7 @@ class RoleSetting:
     """A role that the user gives to the tags that match a pattern."""
 
     pattern: str
-    """Regular expression, searched in the series' name, case ignored."""
+    """Glob over the tag, or over the series' name with its directory; case matters."""
     role: str
     labels: Mapping[str, str] = field(default_factory=dict)
 
@@ -153,19 +153,10 @@ class _Checker:
             labels = {"role": given} if isinstance(given, str) else given
             if not isinstance(labels, dict) or not isinstance(labels.get("role"), str):
                 raise self.fail(f"`roles.{pattern}` must be a role, or a table with `role` and labels")
-            self._check_pattern(pattern)
             rest = {name: str(one).lower() if isinstance(one, bool) else str(one) for name, one in labels.items()}
             role = rest.pop("role")
             settings.append(RoleSetting(pattern, role, rest))
         return tuple(settings)
-
-    def _check_pattern(self, pattern: str) -> None:
-        import re
-
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise self.fail(f"`roles.{pattern}` is no regular expression: {error}") from None
 
     def rules(self, key: str, value: Any) -> dict[str, RuleSettings]:
         if not isinstance(value, dict):

@@ -55,7 +55,6 @@ def test_all_keys(tmp_path: Path) -> None:
         ("[rules.NUM001]\nseverity = 'fatal'", "error, warning, info, off"),
         ("[rules.NUM001]\nx = [1]", "rules.NUM001.x"),
         ("rules = 1", "table"),
-        ("[roles]\n'(' = 'loss'", "no regular expression"),
         ("[roles]\nx = {split = 'val'}", "role"),
         ("select = [", "not TOML"),
     ],

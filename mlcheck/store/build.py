@@ -47,7 +47,7 @@ def build_run(
     return Run(
         name=name,
         path=path,
-        lane=lane(path),
+        lane=lane(name if path == "." else path),
         series=[*logged, *_apart(fact_series(logged, sources, facts, stated), logged)],
         sources=sources,
         facts=facts,
