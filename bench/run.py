@@ -112,7 +112,9 @@ def events_file(events: int) -> Path:
     path = DATA / f"events.out.tfevents.{events}"
     if not path.exists():
         DATA.mkdir(parents=True, exist_ok=True)
-        subprocess.run([sys.executable, str(ROOT / "bench" / "make_events.py"), str(path), str(events), "24"], check=True)
+        subprocess.run(
+            [sys.executable, str(ROOT / "bench" / "make_events.py"), str(path), str(events), "24"], check=True
+        )
     return path
 
 

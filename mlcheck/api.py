@@ -46,8 +46,8 @@ class ScanOptions:
     allow_empty: bool = False
     require: Sequence[str] = ()
     """Rules that must be judged in every run: skipped counts as failed."""
-    jobs: int | None = None
-    """Processes; None: the cores of the machine."""
+    jobs: int = 1
+    """Processes. A script that asks for more needs `if __name__ == "__main__":`, as always with multiprocessing."""
     run_name: str | None = None
     """Name (and lane) of the run, where there is only one."""
     settings: Settings = field(default_factory=Settings)
@@ -155,9 +155,7 @@ def _work(
     progress: Progress | None,
 ) -> Iterator[Work]:
     """Import and judge each run, in order: in this process, or in a pool where there is enough to do."""
-    import os
-
-    jobs = options.jobs or options.settings.jobs or os.cpu_count() or 1
+    jobs = options.jobs
     if jobs > 1 and len(runs) > 1 and sum(one.bytes for one in runs) >= POOL_BYTES:
         yield from _pooled(runs, options, jobs, progress)
         return

@@ -265,7 +265,7 @@ def scan(
         fail_on=_fail_on(fail_on, settings),
         strict=settings.strict if strict is None else strict,
         allow_empty=allow_empty,
-        jobs=jobs,
+        jobs=jobs or settings.jobs or os.cpu_count() or 1,
         run_name=run_name,
         settings=settings,
     )
