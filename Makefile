@@ -56,10 +56,13 @@ format: $(DEV)
 schema: $(DEV)
 	$(BIN)/python -m mlcheck.reporters.schema
 
+# TensorFlow wants another protobuf than the one that the tests run with, so it gets an environment of its own.
 fixtures: $(DEV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'torch==2.13.0' tensorflow-cpu
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'torch==2.13.0'
 	$(BIN)/python fixtures/make_torch.py
-	$(BIN)/python fixtures/make_tensorflow.py
+	$(PYTHON) -m venv $(VENV)-tensorflow
+	$(VENV)-tensorflow/bin/python -m pip install --quiet --disable-pip-version-check tensorflow-cpu tensorboard
+	$(VENV)-tensorflow/bin/python fixtures/make_tensorflow.py
 
 bench: $(DEV)
 	$(BIN)/python -m bench.run
