@@ -17,7 +17,7 @@ from mlcheck.store.series import Series
 FINGERPRINT_SCHEME = "1"
 MAX_EPISODES = 20
 SHORT_SERIES = 20
-"""Points under which a finding is at most of medium confidence: rules.md calls 5 to 19 points the short form."""
+"""Points under which a finding is at most of medium confidence: a short run is judged, with less confidence."""
 
 
 def fingerprint(rule: str, run_lane: str, labels: Mapping[str, str], series: list[str]) -> str:

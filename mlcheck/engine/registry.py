@@ -13,7 +13,7 @@ from mlcheck.errors import RuleError, UsageError, did_you_mean
 AnyRule = Rule | PluginRule
 
 OPT_IN_CATEGORIES = frozenset({"sagemaker"})
-"""Packs that are off unless `--select` names them (rules.md)."""
+"""Packs that are off unless `--select` names them."""
 
 
 def built_in_directory() -> Path:

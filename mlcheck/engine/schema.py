@@ -150,7 +150,7 @@ class RuleModel(Strict):
     merge: str | None = None
     healed: Literal["lower", "same"] = "lower"
     borderline: bool = True
-    """A finding within 20 % of its limit is one severity lower (rules.md)."""
+    """A finding within 20 % of its limit is one severity lower."""
     headline: Text = ""
     message: Text
     advice: Text = ""

@@ -15,7 +15,7 @@ EXCESS_CAP = 6.0
 """Orders of magnitude beyond the limit that still make a difference in rank (language.md fix 23)."""
 
 BORDERLINE = 0.2
-"""Within 20 % of its limit a finding is one severity lower (rules.md, "What good defaults mean")."""
+"""Within 20 % of its limit a finding is one severity lower."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,6 +20,8 @@ _FACTS = 30
 _WIDE = 120
 # Labels with a column or a meaning of their own in the table.
 _OWN_COLUMN = ("split", "axis", "certainty")
+# Labels that the role and the name say already; shown with -v.
+_SAID_BY_ROLE = ("better", "metric", "layer", "freq")
 _HEAD = ("series", "role", "split", "points", "steps", "other", "why")
 
 
@@ -88,21 +90,21 @@ def _series(page: Page, all_series: tuple[SeriesInfo, ...], options: Options) ->
     page.line()
     if options.width >= _WIDE:
         head = [Text(word, style="dim") for word in _HEAD]
-        page.table([head, *(_cells(one) for one in shown)], flexible=6, indent=2)
+        page.table([head, *(_cells(one, options.verbose) for one in shown)], flexible=6, indent=2)
     else:
         for one in shown:
-            name, role, split, points, steps, other, why = (cell.plain for cell in _cells(one))
+            name, role, split, points, steps, other, why = (cell.plain for cell in _cells(one, options.verbose))
             page.line(Text(name, style="bold").append(f"   {' '.join((role, split)).strip()}", style="cyan"), "  ", 2)
             page.line(" · ".join(part for part in (f"{points} points", steps, other, why) if part), "      ", 6)
     if len(all_series) > len(shown):
         page.line(f"  {len(all_series) - len(shown):,} more series (-v shows all)")
 
 
-def _cells(one: SeriesInfo) -> list[Text]:
+def _cells(one: SeriesInfo, verbose: bool) -> list[Text]:
     extra = [one.kind] if one.kind != "scalar" else []
     extra += [plural(one.segments, "segment")] if one.segments > 1 else []
     extra += [f"{one.not_finite:,} not finite"] if one.not_finite else []
-    extra += _others(one.labels)
+    extra += _others(one.labels, verbose)
     certainty = one.labels.get("certainty", "")
     why = f"{clean(certainty)}: {prose(one.reason, 120)}" if certainty else prose(one.reason, 120)
     return [
@@ -116,8 +118,9 @@ def _cells(one: SeriesInfo) -> list[Text]:
     ]
 
 
-def _others(labels: Mapping[str, str]) -> list[str]:
-    rest = ((key, value) for key, value in sorted(labels.items()) if key not in _OWN_COLUMN)
+def _others(labels: Mapping[str, str], verbose: bool) -> list[str]:
+    hidden = _OWN_COLUMN if verbose else (*_OWN_COLUMN, *_SAID_BY_ROLE)
+    rest = ((key, value) for key, value in sorted(labels.items()) if key not in hidden)
     return [clean(key) if value == "true" else f"{clean(key)} {clean(value, 40)}" for key, value in rest]
 
 

@@ -30,7 +30,7 @@ MIXED = 0.5
 """Share of steps with several different values from which a series is a mixture: two series under one tag, or no step at all."""
 
 JUDGEABLE = 5
-"""Points that a rule needs at the least to judge a curve (rules.md)."""
+"""Points that a rule needs at the least to judge a curve."""
 
 
 def steps_with_several_values(series: Series) -> Ints:
