@@ -21,7 +21,7 @@ _WIDE = 120
 # Labels with a column or a meaning of their own in the table.
 _OWN_COLUMN = ("split", "axis", "certainty")
 # Labels that the role and the name say already; shown with -v.
-_SAID_BY_ROLE = ("better", "metric", "layer", "freq")
+_SAID_BY_ROLE = ("better", "metric", "layer", "freq", "order", "param")
 _HEAD = ("series", "role", "split", "points", "steps", "other", "why")
 
 
