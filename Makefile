@@ -54,7 +54,7 @@ format: $(DEV)
 	$(BIN)/ruff format .
 
 schema: $(DEV)
-	$(BIN)/python -m mlcheck.reporters.schema
+	$(BIN)/python -m mlcheck.reporters.schema > schema/mlcheck.report-1.schema.json
 
 # TensorFlow wants another protobuf than the one that the tests run with, so it gets an environment of its own.
 fixtures: $(DEV)

@@ -170,7 +170,7 @@ def _one(found: "Found", selected: "Sequence[Selected]", rules: "Registry", opti
 
     run = _import(found, options.regime, options.settings)
     if not any(series.kind != "fact" for series in run.series):
-        return None, list(run.sources)
+        return None, [replace(source, run=None) for source in run.sources]
     return judge_run(run, selected, rules.causes), []
 
 

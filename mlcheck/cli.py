@@ -276,9 +276,9 @@ def scan(
         progress.stop()
     lowest = min_severity.value if min_severity else settings.min_severity or "info"
     shown = _options(color, verbose=verbose, quiet=quiet, min_severity=Severity(lowest))
-    _deliver(report, outputs, shown)
+    said = _deliver(report, outputs, shown) == "terminal"
     if not quiet:
-        _explain_exit(report, time.perf_counter() - started)
+        _explain_exit(report, time.perf_counter() - started, said)
     return exit_code(report)
 
 
@@ -290,8 +290,11 @@ def _words(texts: Sequence[str] | None) -> list[str]:
     return [word.strip() for text in texts or () for word in text.split(",") if word.strip()]
 
 
-def _deliver(report: "Report", outputs: Sequence[tuple[str, Path | None]], options: "Options") -> None:
-    """Write every document that was asked for; the terminal table where none takes standard output."""
+def _deliver(report: "Report", outputs: Sequence[tuple[str, Path | None]], options: "Options") -> str:
+    """Write every document that was asked for; the terminal table where none takes standard output.
+
+    Returns the format that went to standard output.
+    """
     from dataclasses import replace
 
     from mlcheck.reporters import registry
@@ -302,16 +305,15 @@ def _deliver(report: "Report", outputs: Sequence[tuple[str, Path | None]], optio
             _write_file(path, registry.get(name).render(report, plain))
     on_stdout = next((name for name, path in outputs if path is None), "terminal")
     _write(registry.get(on_stdout).render(report, options))
+    return on_stdout
 
 
-def _explain_exit(report: "Report", seconds: float) -> None:
-    """Why the exit code is what it is: the reader of a CI log needs no manual."""
+def _explain_exit(report: "Report", seconds: float, said: bool) -> None:
+    """Why the exit code is what it is: the reader of a CI log needs no manual. `said`: the table named the paths already."""
     from mlcheck.report import exit_code, exit_reasons
 
-    for missing in report.missing_paths:
-        _say(f"mlcheck: {missing}")
-    for unmet in report.unmet:
-        _say(f"mlcheck: {unmet}")
+    for text in () if said else (*report.missing_paths, *report.unmet):
+        _say(f"mlcheck: {text}")
     words = {
         "finding": f"a finding at or above --fail-on {report.fail_on}",
         "rule-error": "a rule raised an error",

@@ -138,6 +138,8 @@ class Finding:
     params: Mapping[str, float | bool | str] = field(default_factory=dict)
     """Effective parameters of the rule."""
     evidence: tuple[Evidence, ...] = ()
+    measure: str = ""
+    """What `value` is, where it is not the value of the series: `gain`, `seconds`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +218,8 @@ class Best:
     step: int
     value: float
     axis: str = "step"
+    metric: str = ""
+    """The quantity without its split: `loss`, `perplexity`, `accuracy`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,6 +242,8 @@ class Coverage:
     checked: int
     """Of these, rules that were judged on at least one combination."""
     gaps: tuple[Gap, ...] = ()
+    curve_judged: bool = True
+    """Whether any rule judged how the training went (its loss, validation or reward), not only what surrounds it."""
 
 
 @dataclass(frozen=True, slots=True)

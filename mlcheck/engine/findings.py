@@ -68,6 +68,7 @@ def finding(
         layer_order=_layer_order(failed.series[0]),
         params=dict(params),
         evidence=evidence.of_failure(context, failed),
+        measure=failed.measure,
     )
 
 

@@ -245,7 +245,7 @@ class _Case:
             severity=severity,
             confidence_reasons=tuple(reasons),
             value=value,
-            limit=limit,
+            limit=None if limit is None or math.isnan(limit) else limit,
             worst_row=worst_row,
             worst_by_span=worst_by_span,
             excess=excess_,
@@ -253,6 +253,7 @@ class _Case:
             message=text["message"],
             advice=text["advice"],
             headline=text["headline"],
+            measure=self.rule.model.measure,
             is_event=self.rule.model.healed == "same",
             evidence=self._evidence(),
         )

@@ -177,6 +177,7 @@ class PluginRule:
             message=one.message,
             advice=str(getattr(self.inner, "advice", "")),
             headline=str(getattr(self.inner, "headline", self.name.replace("-", " "))),
+            measure=str(getattr(self.inner, "measure", "")),
             is_event=False,
             evidence=[(one.series, "value" if one.series.kind == "scalar" else next(iter(one.series.columns)), "live")],
         )

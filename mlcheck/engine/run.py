@@ -52,7 +52,7 @@ def judge_run(
         outcomes += _outcomes(one.rule.id, run.name, verdicts)
     ordered = ranked(file_causes(_distinct(found), causes, spacing, patience))
     return RunPart(
-        info=summary.run_info(context, outcomes),
+        info=summary.run_info(context, outcomes, selected),
         findings=evidence.trim(ordered),
         outcomes=tuple(outcomes),
         sources=tuple(run.sources),

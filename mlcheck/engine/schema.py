@@ -143,12 +143,15 @@ class RuleModel(Strict):
     limit: str | float | None = None
     margin: str | None = None
     """How many times the limit the value is (1: at the limit), where value / limit does not say it."""
+    measure: str = ""
+    """What `value` is, where it is not the value of the series: `gain`, `seconds`."""
     after: str | None = None
     until: str | None = None
     patience: str | list[str] | None = Field(None, alias="for")
     at_end: bool = False
     merge: str | None = None
-    healed: Literal["lower", "same"] = "lower"
+    healed: Literal["lower", "same", "stated"] = "lower"
+    """lower: one severity less when healed; same: an event, which is over at once; stated: the severity says itself."""
     borderline: bool = True
     """A finding within 20 % of its limit is one severity lower."""
     headline: Text = ""

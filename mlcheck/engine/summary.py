@@ -7,11 +7,14 @@ import numpy as np
 from mlcheck.engine import evidence
 from mlcheck.engine.context import UNJUDGED_ROLES, RunContext
 from mlcheck.engine.findings import hours
+from mlcheck.engine.select import Selected
 from mlcheck.report import Best, Coverage, Gap, Outcome, Panel, RunInfo, SeriesInfo
 from mlcheck.store.logging_hints import hint, writer
 from mlcheck.store.series import Run, Series
 
 _FORMAT_NAMES = {"tensorboard": "TensorBoard"}
+CURVE_CATEGORIES = frozenset({"loss", "generalisation", "reinforcement"})
+"""Categories of rules that judge how the training went."""
 MAX_PANELS = 4
 """Overview charts of a run."""
 
@@ -39,6 +42,7 @@ def best(context: RunContext) -> Best | None:
             step=int(column.axis.steps[row]),
             value=float(values[row]),
             axis=series.axis,
+            metric=series.labels.get("metric", ""),
         )
     return None
 
@@ -63,7 +67,7 @@ def _judged_by(run: Run) -> list[Series]:
     return [*losses("val"), *metrics, *losses("train")]
 
 
-def coverage(context: RunContext, outcomes: Sequence[Outcome]) -> Coverage:
+def coverage(context: RunContext, outcomes: Sequence[Outcome], selected: Sequence[Selected]) -> Coverage:
     """Of the rules that apply to the run, how many were judged, and what was not logged that silences the others."""
     run = context.run
     mine = [o for o in outcomes if o.run == run.name]
@@ -80,10 +84,11 @@ def coverage(context: RunContext, outcomes: Sequence[Outcome]) -> Coverage:
         Gap(word, tuple(sorted(rules)), hint(word, name) if word in missing else "")
         for word, rules in sorted(silent.items(), key=lambda item: (-len(item[1]), item[0]))
     )
-    return Coverage(len(applicable), len(checked), gaps)
+    curves = {one.rule.id for one in selected if one.rule.category in CURVE_CATEGORIES}
+    return Coverage(len(applicable), len(checked), gaps, bool(checked & curves))
 
 
-def run_info(context: RunContext, outcomes: Sequence[Outcome]) -> RunInfo:
+def run_info(context: RunContext, outcomes: Sequence[Outcome], selected: Sequence[Selected]) -> RunInfo:
     """One run's line in the report."""
     run = context.run
     axis = context.main_axis
@@ -107,7 +112,7 @@ def run_info(context: RunContext, outcomes: Sequence[Outcome]) -> RunInfo:
         regime_reason=run.regime.reason,
         facts=dict(run.facts),
         best=best(context),
-        coverage=coverage(context, outcomes),
+        coverage=coverage(context, outcomes, selected),
     )
 
 

@@ -69,6 +69,8 @@ class Failed:
     message: str
     advice: str
     headline: str
+    measure: str
+    """What the value is, where it is not the value of the series."""
     is_event: bool
     """It happened and was over (a restart, a stall): nothing that came after is its cost."""
     evidence: Sequence[tuple[Series, str, str]]

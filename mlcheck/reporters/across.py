@@ -154,7 +154,8 @@ def best_and_worst(all_views: tuple[RunView, ...]) -> str:
 
 
 def _quantity(best: Best) -> tuple[str, str, str]:
-    return best.role, best.split, "" if best.role == "loss" else best.series
+    """What makes two best values comparable: the same series. A perplexity or a sum is no better or worse than a mean."""
+    return best.role, best.split, best.series
 
 
 def _better(same: list[tuple[RunView, Best]]) -> str:

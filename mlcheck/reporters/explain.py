@@ -9,9 +9,11 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from mlcheck.report import ParamInfo, RuleDetail
+from mlcheck.report import ParamInfo, RuleDetail, RuleInfo
 from mlcheck.reporters.base import Options
 
+_TABLE_WIDTH = 100
+"""Columns from which the table of rules reads well."""
 _COLORS = {"error": "bold red", "warning": "yellow", "info": "cyan"}
 
 
@@ -28,20 +30,33 @@ def _text(console: Console) -> str:
 
 
 def render_rules(rules: Sequence[RuleDetail], options: Options) -> str:
-    """The registry as a table, by category."""
+    """The registry by category: a table, or two lines a rule where a table has no room for what the rules do."""
     console = _console(options)
+    ordered = sorted((one.info for one in rules), key=lambda info: (info.category, info.id))
+    if options.width < _TABLE_WIDTH:
+        for info in ordered:
+            head = Text(f"{info.id} ").append(_named(info), style="bold").append(f"  {info.category}  ", style="dim")
+            console.print(head.append(info.default_severity, style=_COLORS.get(info.default_severity, "")))
+            console.print(Padding(Text(info.summary), (0, 0, 0, 2)))
+    else:
+        console.print(_table(ordered))
+    console.print(f"{len(rules)} rules; mlcheck explain RULE shows one in full")
+    return _text(console)
+
+
+def _named(info: RuleInfo) -> str:
+    return info.name if info.status == "stable" else f"{info.name} ({info.status})"
+
+
+def _table(infos: Sequence[RuleInfo]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for head in ("id", "name", "severity", "category"):
         table.add_column(head, no_wrap=True)
     table.add_column("what it does", ratio=1)
-    for rule in sorted(rules, key=lambda one: (one.info.category, one.info.id)):
-        info = rule.info
-        name = info.name if info.status == "stable" else f"{info.name} ({info.status})"
+    for info in infos:
         severity = Text(info.default_severity, style=_COLORS.get(info.default_severity, ""))
-        table.add_row(info.id, name, severity, info.category, info.summary)
-    console.print(table)
-    console.print(f"{len(rules)} rules; mlcheck explain RULE shows one in full")
-    return _text(console)
+        table.add_row(info.id, _named(info), severity, info.category, Text(info.summary))
+    return table
 
 
 def render_explain(rule: RuleDetail, options: Options) -> str:

@@ -49,7 +49,7 @@ def _files(report: Report) -> list[str]:
 
 
 def damaged(report: Report) -> list[SourceStatus]:
-    """Files that were not wholly read: unreadable ones first, then lost data, then cut ends; by path.
+    """Files that were not wholly read, or hold nothing: unreadable ones first, then lost data, then cut ends; by path.
 
     Where there is no run at all, every file that has a reason: the reader wants to know why.
     """
@@ -62,7 +62,22 @@ def damaged(report: Report) -> list[SourceStatus]:
             [(len(number), number or word) for number, word in digits],
         )
 
-    return sorted((s for s in report.sources if s.status in ("partial", "unreadable") or not report.runs), key=order)
+    return sorted((s for s in report.sources if _is_damaged(s) or not report.runs), key=order)
+
+
+def _is_damaged(source: SourceStatus) -> bool:
+    """Whether data is missing; a file that could have been a run and holds nothing (a header only) counts as well."""
+    return source.status in ("partial", "unreadable") or (source.status == "read" and source.run is None)
+
+
+def trouble(report: Report) -> str:
+    """What is wrong with the files that `damaged` names, as the rest of a sentence that begins with their number."""
+    if not report.runs:
+        return "without a run"
+    states = {source.status for source in damaged(report)}
+    if states == {"read"}:
+        return "with nothing to judge"
+    return "not read wholly, or with nothing to judge" if "read" in states else "could not be read wholly"
 
 
 def why(source: SourceStatus) -> str:

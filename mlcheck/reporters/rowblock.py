@@ -26,10 +26,7 @@ def row_block(page: Page, number: int, row: Row, view: RunView, verbose: bool, r
     start = Text(f"{number or '':<3}").append(f"{lead.severity:<9}", style=STYLES[lead.severity])
     place = extent(row, view) if not run else f"{run}: {extent(row, view)}"
     if worst(row) is Severity.INFO and not verbose:
-        room = page.width - INDENT - head.cell_len - 3
-        brief = Text(prose(lead.message) or place)
-        brief.truncate(max(room, 12), overflow="ellipsis")
-        page.line(head.append("   ").append(brief) if room >= 24 else head, start, INDENT)
+        page.line(head.append("   ").append(prose(lead.message) or place), start, INDENT)
         return
     if head.cell_len + 3 + Text(place).cell_len <= page.width - INDENT:
         page.line(head.append("   ").append(place), start, INDENT)

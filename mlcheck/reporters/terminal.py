@@ -140,15 +140,15 @@ def _rule_cells(rule: RuleAcross, total: int) -> list[Text]:
 
 
 def _failing(page: Page, shown: tuple[RunView, ...], options: Options) -> None:
-    """Runs with errors, else those with warnings, each with its first finding; at most 20."""
-    wanted = "failed" if any(state(v) == "failed" for v in shown) else "warned"
-    bad = [v for v in shown if state(v) == wanted and visible(v.rows, options.min_severity)]
+    """Runs with errors, then those with warnings, each with its first finding; at most 20."""
+    states = ("failed", "warned")
+    bad = [v for one in states for v in shown if state(v) == one and visible(v.rows, options.min_severity)]
     if not bad:
         return
     page.line()
-    page.line(
-        f"{plural(len(bad), 'run')} with {'errors' if wanted == 'failed' else 'warnings'}, each with its first finding:"
-    )
+    there = {state(v) for v in bad}
+    words = " or ".join(word for one, word in zip(states, ("errors", "warnings"), strict=True) if one in there)
+    page.line(f"{plural(len(bad), 'run')} with {words}, each with its first finding:")
     cells = []
     for view in bad[:_FAILING]:
         lead = view.rows[0].lead
@@ -176,7 +176,7 @@ def _below(page: Page, report: Report, shown: tuple[RunView, ...], options: Opti
     if damaged:
         if shown:
             page.line()
-        page.line(f"{plural(len(damaged), 'file')} {'could not be read wholly' if shown else 'without a run'}:")
+        page.line(f"{plural(len(damaged), 'file')} {footer.trouble(report)}:")
         most = len(damaged) if options.verbose else _SOURCES
         for source in damaged[:most]:
             page.line(Text(f"{clean(source.path)}: ").append(footer.why(source)), "  ", 2)

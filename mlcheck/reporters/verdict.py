@@ -57,6 +57,8 @@ def _quiet(view: RunView) -> str:
         return f"no problem found in what could be read; {plural(len(view.damaged), 'file')} lost data"
     if known:
         return f"no new errors or warnings ({plural(known, 'known finding')} set aside)"
+    if view.thin and not coverage.curve_judged:
+        return "no problem found, but no loss, validation or reward curve could be judged"
     if view.thin:
         return (
             f"no problem found, but only {coverage.checked} of {plural(coverage.applicable, 'rule')} could be checked"
@@ -94,8 +96,9 @@ def coverage(view: RunView, most: int = 3) -> str:
     if applicable == 0:
         return f"No rule applies ({clean(regime)})."
     if checked >= applicable:
-        return f"Checked all {plural(applicable, 'rule')} that apply ({clean(regime)})."
-    text = f"Checked {checked:,} of {plural(applicable, 'rule')} that apply ({clean(regime)})."
+        rules = f"all {applicable:,} rules that apply" if applicable > 1 else "the one rule that applies"
+        return f"Checked {rules} ({clean(regime)})."
+    text = f"Checked {checked:,} of {plural(applicable, 'rule')} that {'apply' if applicable > 1 else 'applies'} ({clean(regime)})."
     holes = [_gap(prose(g.what), prose(g.how)) for g in view.missing] + _unjudged_rules(view)
     return f"{text} Not checked: {listing(holes, most)}." if holes else text
 

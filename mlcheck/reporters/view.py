@@ -36,7 +36,8 @@ class RunView:
     @property
     def thin(self) -> bool:
         """Whether so few of the applicable rules could be checked that silence says too little to be called healthy."""
-        return self.info.coverage.checked < ENOUGH * self.info.coverage.applicable
+        coverage = self.info.coverage
+        return coverage.checked < ENOUGH * coverage.applicable or not coverage.curve_judged
 
     @property
     def damaged(self) -> tuple[SourceStatus, ...]:

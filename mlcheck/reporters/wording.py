@@ -27,7 +27,8 @@ def place(axis: str, step: int) -> str:
 
 def best_value(best: Best) -> str:
     """`best val loss 0.412 at step 1,150`."""
-    what = f"{best.split} {best.role}" if best.role == "loss" and best.split else best.series
+    quantity = best.metric or best.role
+    what = f"{best.split} {quantity}" if best.role == "loss" and best.split else best.series
     return f"best {clean(what)} {number(best.value)} at {place(best.axis, best.step)}"
 
 
@@ -99,6 +100,8 @@ def against_limit(finding: Finding) -> str:
     if finding.value is None:
         return ""
     text = number(finding.value)
+    if finding.measure:
+        text = f"{clean(finding.measure)} {text}"
     return text if finding.limit is None else f"{text}, limit {number(finding.limit)}"
 
 
@@ -106,9 +109,11 @@ def cost(finding: Finding) -> str:
     """`88 % of the run, 5.4 h, came after it`; empty where nothing did, or where it healed."""
     if finding.cost is None or finding.cost.steps <= 0 or finding.healed:
         return ""
+    hours = f", {duration(finding.cost.hours)}" if finding.cost.hours else ""
+    if finding.onset is None and finding.cost.share >= 1:
+        return f"the whole run{hours}"
     share = "the whole run" if finding.cost.share >= 1 else f"{percent(finding.cost.share)} of the run"
-    hours = f", {duration(finding.cost.hours)}," if finding.cost.hours else ""
-    return f"{share}{hours} came after it"
+    return f"{share}{hours}{',' if hours else ''} came after it"
 
 
 def doubts(finding: Finding) -> str:
