@@ -51,7 +51,7 @@ def test_a_rule_loads(rule_text: str) -> None:
         ('status: {stable: "0.1"}', 'status: {stable: "0.1", preview: "0.2"}', "r.yaml:4", "one of"),
         ("id: TST001", "id: TST001\nid: TST002", "r.yaml:2:1", "twice"),
         ("id: TST001", "id: [TST001", "r.yaml", "not YAML"),
-        ("id: TST001", "id: &a TST001", "r.yaml:1", "anchors"),
+        ("id: TST001", "id: &a TST001\nname: *a", "r.yaml:1", "aliases"),
     ],
 )
 def test_errors_name_the_place_and_suggest(rule_text: str, old: str, new: str, place: str, words: str) -> None:
