@@ -42,6 +42,8 @@ class ScanOptions:
     regime: str | None = None
     """Overrides what the runs look like."""
     fail_on: FailOn = "error"
+    fail_when: str = "any"
+    """Of several runs: any, all, or the share (0 to 1) that must have such a finding."""
     strict: bool = False
     allow_empty: bool = False
     require: Sequence[str] = ()
@@ -96,6 +98,7 @@ def scan(
     return replace(
         report,
         fail_on=options.fail_on,
+        fail_when=options.fail_when,
         strict=options.strict,
         allow_empty=options.allow_empty,
         missing_paths=tuple(found.missing),

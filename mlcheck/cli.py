@@ -18,6 +18,7 @@ from mlcheck.options import (
     Config,
     FailOn,
     FailOnChoice,
+    FailWhen,
     Ignore,
     Jobs,
     MinSeverity,
@@ -231,6 +232,7 @@ def scan(
     fail_on: FailOn = None,
     select: Select = None,
     ignore: Ignore = None,
+    fail_when: FailWhen = None,
     require: Require = None,
     assignments: Assignments = None,
     rules: RulesDirs = None,
@@ -263,6 +265,7 @@ def scan(
         rules_dirs=rules or (),
         regime=regime,
         fail_on=_fail_on(fail_on, settings),
+        fail_when=_fail_when(fail_when or settings.fail_when or "any"),
         strict=settings.strict if strict is None else strict,
         allow_empty=allow_empty,
         jobs=jobs or settings.jobs or os.cpu_count() or 1,
@@ -284,6 +287,20 @@ def scan(
 
 def _fail_on(given: FailOnChoice | None, settings: "Settings") -> Any:
     return given.value if given else settings.fail_on or "error"
+
+
+def _fail_when(text: str) -> str:
+    """`any`, `all`, or a share: `0.2` or `20%`; as any, all or a number from 0 to 1. Raises UsageError."""
+    word = text.strip().lower()
+    if word in ("any", "all"):
+        return word
+    try:
+        share = float(word.removesuffix("%")) / (100 if word.endswith("%") else 1)
+    except ValueError:
+        share = -1.0
+    if not 0 < share <= 1:
+        raise UsageError(f"--fail-when {text}: write any, all, or the share of runs that must fail, such as 0.2 or 20%")
+    return f"{share:g}"
 
 
 def _words(texts: Sequence[str] | None) -> list[str]:
@@ -310,6 +327,8 @@ def _deliver(report: "Report", outputs: Sequence[tuple[str, Path | None]], optio
 
 def _explain_exit(report: "Report", seconds: float, said: bool) -> None:
     """Why the exit code is what it is: the reader of a CI log needs no manual. `said`: the table named the paths already."""
+    from dataclasses import replace
+
     from mlcheck.report import exit_code, exit_reasons
 
     for text in () if said else (*report.missing_paths, *report.unmet):
@@ -323,6 +342,10 @@ def _explain_exit(report: "Report", seconds: float, said: bool) -> None:
         "incomplete-source": "a file is incomplete (--strict)",
     }
     reasons = "; ".join(words[reason] for reason in exit_reasons(report))
+    if not reasons and report.fail_when != "any" and exit_code(replace(report, fail_when="any")):
+        reasons = (
+            f"fewer runs than --fail-when {report.fail_when} have a finding at or above --fail-on {report.fail_on}"
+        )
     code = exit_code(report)
     _say(f"exit {code}: {reasons or 'no finding at or above --fail-on ' + report.fail_on} · {seconds:.1f} s")
 

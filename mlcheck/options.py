@@ -68,6 +68,15 @@ FailOn = Annotated[
     FailOnChoice | None,
     typer.Option("--fail-on", help="Exit 1 for findings from this severity on.  [default: error]", show_default=False),
 ]
+FailWhen = Annotated[
+    str | None,
+    typer.Option(
+        "--fail-when",
+        metavar="any|all|SHARE",
+        help="Of several runs, how many must have such a finding: any, all, or a share such as 20%.  [default: any]",
+        show_default=False,
+    ),
+]
 Select = Annotated[
     list[str] | None,
     typer.Option("--select", metavar="RULES", help="Only these: ids, prefixes of ids, names, categories, with commas."),

@@ -269,6 +269,37 @@ class RunInfo:
     facts: Mapping[str, str | float | bool] = field(default_factory=dict)
     best: Best | None = None
     coverage: Coverage = Coverage(0, 0)
+    curve: str | None = None
+    """Hash of what the run is judged by, steps and values: equal for bit-identical curves. None where it says nothing (constant,
+    or under five points)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SettingSplit:
+    """The setting that tells best the runs in which a rule failed from those in which it passed."""
+
+    rule: str
+    setting: str
+    """Name of the run fact."""
+    relation: str
+    """≥, < or =."""
+    value: str | float | bool
+    failed_with: int
+    """Runs with the setting in which the rule failed, of `runs_with`."""
+    runs_with: int
+    failed_without: int
+    runs_without: int
+    p_value: float
+    """Fisher's exact test, two-sided, times the number of settings and thresholds that were tried (Bonferroni)."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdenticalRuns:
+    """Runs whose curves are equal to the last bit."""
+
+    runs: tuple[str, ...]
+    settings: tuple[str, ...]
+    """Run facts in which they differ; empty where they do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +379,11 @@ class Report:
     series: tuple[SeriesInfo, ...] = ()
     panels: tuple[Panel, ...] = ()
     notes: tuple[Note, ...] = ()
+    splits: tuple[SettingSplit, ...] = ()
+    identical: tuple[IdenticalRuns, ...] = ()
     fail_on: FailOn = "error"
+    fail_when: str = "any"
+    """Of several runs: `any`, `all`, or the share (0 to 1) that must have a finding at or above `fail_on`."""
     strict: bool = False
     allow_empty: bool = False
     missing_paths: tuple[str, ...] = ()
@@ -367,7 +402,8 @@ def exit_reasons(report: Report) -> tuple[str, ...]:
     reasons = []
     if report.fail_on != "never":
         limit = Severity(report.fail_on).rank
-        if any(f.status == "active" and f.severity.rank >= limit for f in report.findings):
+        failing = {f.run for f in report.findings if f.status == "active" and f.severity.rank >= limit}
+        if failing and len(failing) >= _failing_runs(report):
             reasons.append("finding")
     if any(o.outcome == "errored" for o in report.outcomes):
         reasons.append("rule-error")
@@ -378,6 +414,14 @@ def exit_reasons(report: Report) -> tuple[str, ...]:
     if report.strict and any(s.status in ("partial", "unreadable") and not s.tail_only for s in report.sources):
         reasons.append("incomplete-source")
     return tuple(reasons)
+
+
+def _failing_runs(report: Report) -> float:
+    """How many runs must fail before the whole scan does."""
+    if report.fail_when == "any":
+        return 1
+    share = 1.0 if report.fail_when == "all" else float(report.fail_when)
+    return share * len(report.runs)
 
 
 def exit_code(report: Report) -> int:

@@ -41,6 +41,8 @@ class Settings:
     select: Sequence[str] = ()
     ignore: Sequence[str] = ()
     fail_on: str | None = None
+    fail_when: str | None = None
+    """any, all, or a share of the runs, such as `20%`."""
     min_severity: str | None = None
     output: Sequence[str] = ()
     regime: str | None = None
@@ -106,6 +108,7 @@ class _Checker:
             "fail-on": lambda key, value: self.choice(key, value, FAIL_ON),
             "min-severity": lambda key, value: self.choice(key, value, SEVERITIES),
             "regime": self.text,
+            "fail-when": self.text,
             "strict": self.flag,
             "jobs": self.count,
             "roles": self.roles,

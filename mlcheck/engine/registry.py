@@ -4,13 +4,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mlcheck.engine import plugin
+from mlcheck.engine.across import IdenticalRunsRule
 from mlcheck.engine.loader import load_file
 from mlcheck.engine.plugin import PluginRule
 from mlcheck.engine.rank import Causes, cause_edges
 from mlcheck.engine.rule import Rule
 from mlcheck.errors import RuleError, UsageError, did_you_mean
 
-AnyRule = Rule | PluginRule
+AnyRule = Rule | PluginRule | IdenticalRunsRule
 
 OPT_IN_CATEGORIES = frozenset({"sagemaker"})
 """Packs that are off unless `--select` names them."""
@@ -81,6 +82,7 @@ def load(directories: Sequence[Path] = ()) -> Registry:
     rules: list[AnyRule] = [
         load_file(path, f"rules/{path.relative_to(base).as_posix()}", "built-in") for path in rule_files(base)
     ]
+    rules.append(IdenticalRunsRule())
     rules += plugin.installed()
     for directory in directories:
         rules += [load_file(path) for path in rule_files(directory)]

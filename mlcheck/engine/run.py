@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlcheck.engine import evidence, findings, summary
+from mlcheck.engine.across import IdenticalRunsRule
 from mlcheck.engine.context import RunContext
 from mlcheck.engine.judge import judge
 from mlcheck.engine.plugin import PluginRule
@@ -42,6 +43,8 @@ def judge_run(
     for one in selected:
         if progress is not None:
             progress(one.rule.id)
+        if isinstance(one.rule, IdenticalRunsRule):
+            continue
         verdicts = list(_verdicts(one, context))
         for verdict in verdicts:
             if isinstance(verdict, Failed):

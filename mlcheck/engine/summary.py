@@ -1,5 +1,6 @@
 """What a report says of a run beside its findings: best value, coverage, overview."""
 
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,6 +16,7 @@ from mlcheck.store.series import Run, Series
 _FORMAT_NAMES = {"tensorboard": "TensorBoard"}
 CURVE_CATEGORIES = frozenset({"loss", "generalisation", "reinforcement"})
 """Categories of rules that judge how the training went."""
+MIN_CURVE_POINTS = 5
 MAX_PANELS = 4
 """Overview charts of a run."""
 
@@ -113,6 +115,7 @@ def run_info(context: RunContext, outcomes: Sequence[Outcome], selected: Sequenc
         facts=dict(run.facts),
         best=best(context),
         coverage=coverage(context, outcomes, selected),
+        curve=curve(context),
     )
 
 
@@ -141,6 +144,22 @@ def _not_finite(series: Series) -> int:
         return int((~np.isfinite(series.columns["value"])).sum())
     nonfinite = series.columns.get("nonfinite")
     return 0 if nonfinite is None else int((nonfinite > 0).sum())
+
+
+def curve(context: RunContext) -> str | None:
+    """sha256 over steps and values of the series that the run is judged by, 16 hexadecimal digits.
+
+    The training loss where there is one: it changes with every setting. None for under five points, and for a constant, which
+    says nothing of the run.
+    """
+    losses = [s for s in context.logged if s.role == "loss" and s.labels.get("split") == "train" and s.kind == "scalar"]
+    for series in [*(s for s in losses if s.labels.get("primary") == "true"), *losses, *_judged_by(context.run)]:
+        values = series.columns["value"]
+        if len(values) >= MIN_CURVE_POINTS and len(np.unique(values)) > 2:
+            digest = hashlib.sha256(series.steps.tobytes())
+            digest.update(values.tobytes())
+            return digest.hexdigest()[:16]
+    return None
 
 
 def panels(context: RunContext) -> list[Panel]:

@@ -2,16 +2,16 @@
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mlcheck.report import Best, Row, RunInfo, Severity
+from mlcheck.report import Best, IdenticalRuns, Row, SettingSplit, Severity
 from mlcheck.reporters.text import clean, listing, number, plural, prose
 from mlcheck.reporters.view import RunView, below
 from mlcheck.reporters.wording import best_value
 
-# A setting is named only when at least so many runs stand on either side of it: less is chance.
-_FEWEST = 2
+
+_RANKED = 8
+"""Runs from which the next best and worst are named as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class RuleAcross:
     row: Row
     """Its row in the worst run."""
     split: str
-    """The setting that tells the runs it hit from the others, `learning_rate ≥ 0.003`; empty where none does."""
+    """The setting that tells the runs it hit from the others, `all with learning_rate ≥ 0.003`; empty where none does."""
 
 
 def state(view: RunView) -> str:
@@ -58,7 +58,7 @@ def counts(all_views: tuple[RunView, ...]) -> str:
     return f"{plural(len(all_views), 'run')}: {', '.join(parts)}"
 
 
-def across(all_views: tuple[RunView, ...], least: Severity) -> tuple[RuleAcross, ...]:
+def across(all_views: tuple[RunView, ...], least: Severity, splits: tuple[SettingSplit, ...]) -> tuple[RuleAcross, ...]:
     """The rules that failed anywhere at or above a severity: worst severity first, then most runs, then id."""
     hits: dict[str, list[tuple[RunView, Row]]] = defaultdict(list)
     for view in all_views:
@@ -70,7 +70,7 @@ def across(all_views: tuple[RunView, ...], least: Severity) -> tuple[RuleAcross,
     for rule, pairs in hits.items():
         worst_view, worst_row = max(pairs, key=lambda pair: _badness(pair[1]))
         hit = tuple({view.info.name: view for view, _ in pairs}.values())
-        split = splitting_setting([v.info for v in hit], _others(all_views, hit, rule))
+        split = split_text(next((one for one in splits if one.rule == rule), None))
         lead = worst_row.lead
         found.append(RuleAcross(rule, lead.name, lead.severity, hit, worst_view, worst_row, split))
     return tuple(sorted(found, key=lambda r: (-r.severity.rank, -len(r.hit), r.rule)))
@@ -81,43 +81,31 @@ def _badness(row: Row) -> tuple[int, float, float, int]:
     return lead.severity.rank, lead.excess, lead.cost.share if lead.cost else 0.0, len(row.findings)
 
 
-def _others(all_views: tuple[RunView, ...], hit: tuple[RunView, ...], rule: str) -> list[RunInfo]:
-    """Runs that passed the rule: a run in which it was skipped says nothing about the setting."""
-    names = {view.info.name for view in hit}
-    passed = (v for v in all_views if v.info.name not in names)
-    return [v.info for v in passed if any(o.rule == rule and o.outcome == "passed" for o in v.outcomes)]
-
-
-def splitting_setting(hit: list[RunInfo], others: list[RunInfo]) -> str:
-    """The run fact that separates two groups of runs without exception, as `learning_rate ≥ 0.003`, or nothing.
-
-    Numbers by a threshold, words by equality. The first fact by name wins where several do.
-    """
-    if len(hit) < _FEWEST or len(others) < _FEWEST:
+def split_text(split: SettingSplit | None) -> str:
+    """`all with learning_rate ≥ 0.003`, or `14 of 15 with batch_size = 8, 2 of 35 without`; empty for none."""
+    if split is None:
         return ""
-    for fact in sorted(hit[0].facts):
-        mine, theirs = _values(hit, fact), _values(others, fact)
-        if mine is None or theirs is None:
-            continue
-        numbers, other_numbers = _numbers(mine), _numbers(theirs)
-        if numbers and other_numbers:
-            if min(numbers) > max(other_numbers):
-                return f"{clean(fact)} ≥ {number(min(numbers))}"
-            if max(numbers) < min(other_numbers):
-                return f"{clean(fact)} ≤ {number(max(numbers))}"
-        elif len(set(map(str, mine))) == 1 and str(mine[0]) not in set(map(str, theirs)):
-            return f"{clean(fact)} = {clean(str(mine[0]))}"
-    return ""
+    value = (
+        number(split.value)
+        if isinstance(split.value, float | int) and not isinstance(split.value, bool)
+        else clean(str(split.value))
+    )
+    what = f"{clean(split.setting)} {split.relation} {value}"
+    if split.failed_with == split.runs_with and split.failed_without == 0:
+        return f"all with {what}, and only those"
+    if split.failed_without == 0:
+        return f"all with {what}"
+    return f"{split.failed_with:,} of {split.runs_with:,} with {what}, {split.failed_without:,} of {split.runs_without:,} without"
 
 
-def _values(infos: list[RunInfo], fact: str) -> list[str | float | bool] | None:
-    values = [info.facts[fact] for info in infos if fact in info.facts]
-    return values if len(values) == len(infos) else None
-
-
-def _numbers(values: Iterable[str | float | bool]) -> list[float] | None:
-    numbers = [float(v) for v in values if not isinstance(v, str | bool)]
-    return numbers if numbers and all(math.isfinite(v) for v in numbers) else None
+def identical_runs(groups: tuple[IdenticalRuns, ...], most: int = 3) -> list[str]:
+    """`the same to the last bit: a, b and c` for each group, at most `most` of them, then how many more."""
+    texts = [
+        f"the same to the last bit: {listing([clean(name, 60) for name in group.runs], 4)}" for group in groups[:most]
+    ]
+    if len(groups) > most:
+        texts.append(f"{len(groups) - most:,} more groups of runs that are the same to the last bit")
+    return texts
 
 
 def gaps(all_views: tuple[RunView, ...], most: int = 3) -> str:
@@ -148,9 +136,17 @@ def best_and_worst(all_views: tuple[RunView, ...]) -> str:
     (first, top), (last, bottom) = same[0], same[-1]
     text = best_value(top)
     return (
-        f"{text[0].upper()}{text[1:]} in {clean(first.info.name)}; "
+        f"{text[0].upper()}{text[1:]} in {clean(first.info.name)}{_next(same[1:3], len(same))}; "
         f"worst of {len(same):,} runs {number(bottom.value)} in {clean(last.info.name)}"
+        f"{_next(same[-2:-4:-1], len(same))}"
     )
+
+
+def _next(pairs: list[tuple[RunView, Best]], total: int) -> str:
+    """` (0.32 in b, 0.33 in c)`: the next ones, where there are enough runs for a ranking."""
+    if total < _RANKED:
+        return ""
+    return f" ({', '.join(f'{number(best.value)} in {clean(view.info.name, 40)}' for view, best in pairs)})"
 
 
 def _quantity(best: Best) -> tuple[str, str, str]:

@@ -15,7 +15,7 @@ from mlcheck.reporters.base import Options
 from mlcheck.reporters.codec import decode, encode
 
 # Fields of Report that say how it was judged stand together under `settings`.
-SETTINGS = ("fail_on", "strict", "allow_empty", "missing_paths", "unmet")
+SETTINGS = ("fail_on", "fail_when", "strict", "allow_empty", "missing_paths", "unmet")
 
 
 class JsonReporter:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from mlcheck.report import Report, Row, Severity
 from mlcheck.reporters import footer
-from mlcheck.reporters.across import RuleAcross, across, best_and_worst, gaps, state
+from mlcheck.reporters.across import RuleAcross, across, best_and_worst, gaps, identical_runs, state
 from mlcheck.reporters.across import counts as run_counts
 from mlcheck.reporters.base import Options
 from mlcheck.reporters.escape import html, markdown, markdown_prose
@@ -57,7 +57,7 @@ class MarkdownReporter:
         shown = views(report)
         many = len(shown) > MANY
         if many:
-            head, tables, details = _sweep(shown, options)
+            head, tables, details = _sweep(report, shown, options)
         else:
             head, tables, details = _few(shown, options)
         parts = [] if options.quiet else tables
@@ -157,13 +157,13 @@ def _details(number: int, row: Row, view: RunView, run: str = "") -> str:
     return "\n".join([*lines, "", "</details>", ""])
 
 
-def _sweep(shown: tuple[RunView, ...], options: Options) -> tuple[str, list[Table], list[str]]:
+def _sweep(report: Report, shown: tuple[RunView, ...], options: Options) -> tuple[str, list[Table], list[str]]:
     worst = max((v for v in shown if v.severity), key=lambda v: v.severity.rank if v.severity else 0, default=None)
     sign = _sign(worst) if worst else "✅" if all(state(v) == "healthy" for v in shown) else "❔"
     head = f"\n{sign} **{markdown_prose(run_counts(shown))}.**\n"
-    for sentence in (best_and_worst(shown), gaps(shown)):
+    for sentence in (best_and_worst(shown), gaps(shown), *identical_runs(report.identical)):
         head += f"\n{markdown_prose(sentence, 1_000)}.\n" if sentence else ""
-    rules = across(shown, options.min_severity)
+    rules = across(shown, options.min_severity, report.splits)
     by_rule = Table("", ("severity", "rule", "runs", "worst run"), tuple(_rule_row(r, len(shown)) for r in rules))
     bad = [v for v in shown if v.severity is Severity.ERROR] or [v for v in shown if v.severity is Severity.WARNING]
     failing = tuple(_failing_row(v) for v in bad if visible(v.rows, options.min_severity))
@@ -180,7 +180,7 @@ def _bounded(table: Table) -> Table:
 
 
 def _rule_row(rule: RuleAcross, total: int) -> str:
-    runs = f"{len(rule.hit):,} of {total:,}" + (f", all with {markdown(rule.split)}" if rule.split else "")
+    runs = f"{len(rule.hit):,} of {total:,}" + (f", {markdown(rule.split)}" if rule.split else "")
     name = f"{markdown(rule.name)} {markdown(rule.rule)}"
     return f"| {_SIGNS[rule.severity]} {rule.severity} | {name} | {runs} | {markdown(rule.worst.info.name)} |\n"
 

@@ -4,7 +4,7 @@ from rich.text import Text
 
 from mlcheck.report import Finding, Report, Severity
 from mlcheck.reporters import footer
-from mlcheck.reporters.across import RuleAcross, across, best_and_worst, gaps, state
+from mlcheck.reporters.across import RuleAcross, across, best_and_worst, gaps, identical_runs, state
 from mlcheck.reporters.across import counts as run_counts
 from mlcheck.reporters.base import Options
 from mlcheck.reporters.layout import STYLES, Page
@@ -108,7 +108,9 @@ def _many(page: Page, report: Report, shown: tuple[RunView, ...], options: Optio
         return
     if gaps(shown):
         page.line(f"{gaps(shown)}.")
-    rules = across(shown, options.min_severity)
+    for same in identical_runs(report.identical):
+        page.line(f"{same[0].upper()}{same[1:]}.")
+    rules = across(shown, options.min_severity, report.splits)
     if not rules:
         return
     page.line()
@@ -129,7 +131,7 @@ def _many(page: Page, report: Report, shown: tuple[RunView, ...], options: Optio
 
 
 def _rule_cells(rule: RuleAcross, total: int) -> list[Text]:
-    runs = f"{len(rule.hit):,} of {total:,} runs" + (f", all with {rule.split}" if rule.split else "")
+    runs = f"{len(rule.hit):,} of {total:,} runs" + (f", {rule.split}" if rule.split else "")
     return [
         Text(str(rule.severity), style=STYLES[rule.severity]),
         Text(clean(rule.name), style="bold"),

@@ -12,6 +12,7 @@ from mlcheck.report import (
     Evidence,
     Finding,
     Gap,
+    IdenticalRuns,
     Note,
     Outcome,
     Panel,
@@ -19,6 +20,7 @@ from mlcheck.report import (
     RuleInfo,
     RunInfo,
     SeriesInfo,
+    SettingSplit,
     Severity,
     SourceStatus,
 )
@@ -312,7 +314,11 @@ def sweep(size: int = 12) -> Report:
             Outcome("GEN001", name, "failed" if overfits else "passed"),
             Outcome("NUM001", name, "passed"),
         ]
-    return Report(VERSION, tuple(runs), (), tuple(findings), tuple(outcomes), RULES)
+    first = min(i for i in range(size) if i >= size * 3 / 4)
+    rate = runs[first].facts["learning_rate"]
+    split = SettingSplit("LOS003", "learning_rate", "≥", rate, size - first, size - first, 0, first - 1, 0.005)
+    same = IdenticalRuns((runs[4].name, runs[5].name), ("learning_rate",))
+    return Report(VERSION, tuple(runs), (), tuple(findings), tuple(outcomes), RULES, splits=(split,), identical=(same,))
 
 
 def empty() -> Report:

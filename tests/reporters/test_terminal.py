@@ -116,11 +116,13 @@ def test_a_thousand_runs_stay_short_and_lose_no_count() -> None:
     assert "232 more" in text
 
 
-def test_a_setting_is_named_only_when_it_separates_without_exception() -> None:
+def test_the_setting_that_splits_a_rule_is_named() -> None:
     report = sweep()
-    mixed = tuple(replace(i, facts={"learning_rate": 0.1 * (n % 2)}) for n, i in enumerate(report.runs))
-    assert "all with" in draw(report)
-    assert "all with" not in draw(replace(report, runs=mixed))
+    (split,) = report.splits
+    assert "all with learning_rate ≥ 0.0512, and only those" in draw(report, width=160)
+    mixed = replace(split, failed_with=4, runs_with=5, failed_without=1, runs_without=6)
+    assert "4 of 5 with learning_rate ≥ 0.0512, 1 of 6 without" in draw(replace(report, splits=(mixed,)), width=160)
+    assert "learning_rate ≥" not in draw(replace(report, splits=()), width=160)
 
 
 @pytest.mark.parametrize(
