@@ -116,7 +116,7 @@ def _check_roles(settings: Settings) -> None:
 
 
 def _check_regime(options: ScanOptions) -> None:
-    from mlcheck.engine.schema import REGIMES
+    from mlcheck.store.regime import REGIMES
 
     regime = options.regime or options.settings.regime
     if regime is not None and regime not in REGIMES:
@@ -209,7 +209,7 @@ def _in_worker(found: "Found") -> Work:
 
 def _import(found: "Found", regime: str | None, settings: Settings) -> "Run":
     """Read all files of a run and build it: series with roles, facts, regime."""
-    from mlcheck.importers.base import unreadable
+    from mlcheck.importers.base import HoldsRuns, unreadable
     from mlcheck.importers.registry import by_format
     from mlcheck.store.build import build_run
     from mlcheck.store.roles import RoleOverride
@@ -217,7 +217,11 @@ def _import(found: "Found", regime: str | None, settings: Settings) -> "Run":
     parts = []
     for file in found.files:
         try:
-            imported = by_format(file.format).read(file.path, file.shown)
+            importer = by_format(file.format)
+            if file.member is not None and isinstance(importer, HoldsRuns):
+                imported = importer.read_member(file.path, file.shown, file.member)
+            else:
+                imported = importer.read(file.path, file.shown)
         except OSError as error:
             imported = unreadable(file.shown, file.format, error.strerror or str(error), file.bytes)
         parts.append((file.part, replace(imported, status=replace(imported.status, run=found.name))))

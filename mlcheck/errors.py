@@ -1,6 +1,6 @@
 """The errors that are meant for the user.
 
-Every one of them carries a message that names the file, the line or the value, and what to do. `cli.py` prints the message and leaves
+Every one of them carries a message that names the file, the line or the value, and what to do. `cli` prints the message and leaves
 with the exit code of design.md §6; nothing else knows exit codes.
 """
 

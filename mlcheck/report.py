@@ -11,6 +11,9 @@ from typing import Literal
 
 SCHEMA = "mlcheck.report/1"
 
+NOT_APPLICABLE = frozenset({"regime", "unlogged"})
+"""Kinds of skipped outcome of a rule that does not apply to the run: not for its regime, or for something that it need not log."""
+
 Outcomes = Literal["passed", "failed", "skipped", "errored"]
 SourceState = Literal["read", "partial", "unreadable", "ignored"]
 FindingStatus = Literal["active", "baselined", "suppressed"]
@@ -154,7 +157,7 @@ class Outcome:
     count: int = 1
     """Label combinations that it stands for."""
     kind: str | None = None
-    """Sort of reason: `regime`, `input`, `short`, `axis`, `direction`, `fact`, `disabled`."""
+    """Sort of reason: `regime` or `unlogged` (the rule does not apply), `input`, `short`, `axis`, `direction`."""
     missing: tuple[str, ...] = ()
     """For kind `input`: what nobody logged, such as `validation loss`."""
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -439,7 +442,7 @@ def summarise(report: Report) -> Summary:
     order = ("skipped", "passed", "failed", "errored")
     for o in report.outcomes:
         pair = (o.rule, o.run)
-        if o.kind in ("regime", "disabled"):
+        if o.kind in NOT_APPLICABLE:
             not_applicable.add(pair)
         if pair not in worst or order.index(o.outcome) > order.index(worst[pair]):
             worst[pair] = o.outcome

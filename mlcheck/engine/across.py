@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from mlcheck.engine.findings import fingerprint
-from mlcheck.engine.rule import summary_of
+from mlcheck.engine.rule import described
 from mlcheck.report import Confidence, Finding, IdenticalRuns, Outcome, RuleInfo, RunInfo, Severity
 
 NAMED_RUNS = 4
@@ -50,18 +50,7 @@ class IdenticalRunsRule:
 
     def info(self, params: Mapping[str, float | bool | str], severity: str | None = None) -> RuleInfo:
         """What reporters show of it."""
-        return RuleInfo(
-            id=self.id,
-            name=self.name,
-            category=self.category,
-            status=self.status,
-            default_severity=self.severity.value,
-            effective_severity=severity or self.severity.value,
-            summary=summary_of(self.doc),
-            doc=self.doc,
-            regimes=(),
-            params=dict(params),
-        )
+        return described(self, self.doc, self.severity.value, params, severity)
 
     def judge(
         self, runs: Sequence[RunInfo], groups: Sequence[IdenticalRuns], severity: str | None

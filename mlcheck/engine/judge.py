@@ -38,7 +38,8 @@ def judge(rule: Rule, context: RunContext, params: Mapping[str, float | bool | s
     missing = binding.missing()
     if missing:
         words = tuple(dict.fromkeys(_what(rule, name) for name in missing))
-        yield Skip("input", f"{', '.join(words)}: none logged", words)
+        reason = f"{', '.join(words)}: none logged"
+        yield Skip("unlogged", reason) if rule.model.if_logged else Skip("input", reason, words)
         return
     try:
         combinations = binding.combinations()

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mlcheck.engine import verdict as engine_verdict
 from mlcheck.engine.context import RunContext
-from mlcheck.engine.rule import summary_of
+from mlcheck.engine.rule import described
 from mlcheck.engine.verdict import Errored, Failed, Passed, excess
 from mlcheck.errors import RuleError
 from mlcheck.lang.episodes import Span, find_episodes, is_healed, parse_term
@@ -112,18 +112,7 @@ class PluginRule:
 
     def info(self, params: Mapping[str, float | bool | str], severity: str | None = None) -> RuleInfo:
         """What reporters show of it."""
-        return RuleInfo(
-            id=self.id,
-            name=self.name,
-            category=self.category,
-            status=self.status,
-            default_severity=self.inner.severity,
-            effective_severity=severity or self.inner.severity,
-            summary=summary_of(self.doc) or self.name.replace("-", " "),
-            doc=self.doc,
-            regimes=tuple(self.regimes),
-            params=dict(params),
-        )
+        return described(self, self.doc, self.inner.severity, params, severity)
 
     def judge(self, context: RunContext, params: Mapping[str, float | bool | str]) -> Iterator[engine_verdict.Verdict]:
         """Run it; whatever it raises becomes its outcome."""

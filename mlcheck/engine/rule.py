@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from mlcheck.engine.schema import InputModel, ParamModel, RuleModel
 from mlcheck.engine.yamlfile import Document
@@ -152,19 +152,40 @@ class Rule:
 
     def info(self, params: Mapping[str, float | bool | str], severity: str | None = None) -> RuleInfo:
         """What reporters show of it."""
-        default = self.highest_severity().value
-        return RuleInfo(
-            id=self.id,
-            name=self.name,
-            category=self.category,
-            status=self.status,
-            default_severity=default,
-            effective_severity=severity or default,
-            summary=summary_of(self.model.doc) or self.name.replace("-", " "),
-            doc=self.model.doc,
-            regimes=tuple(self.regimes),
-            params=dict(params),
-        )
+        return described(self, self.model.doc, self.highest_severity().value, params, severity)
+
+
+class Described(Protocol):
+    """What any kind of rule says of itself."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def category(self) -> str: ...  # noqa: D102
+    @property
+    def status(self) -> str: ...  # noqa: D102
+    @property
+    def regimes(self) -> Sequence[str]: ...  # noqa: D102
+
+
+def described(
+    rule: Described, doc: str, default: str, params: Mapping[str, float | bool | str], severity: str | None
+) -> RuleInfo:
+    """What reporters show of a rule. `default` is the highest severity that it gives by itself, `severity` the user's own."""
+    return RuleInfo(
+        id=rule.id,
+        name=rule.name,
+        category=rule.category,
+        status=rule.status,
+        default_severity=default,
+        effective_severity=severity or default,
+        summary=summary_of(doc) or rule.name.replace("-", " "),
+        doc=doc,
+        regimes=tuple(rule.regimes),
+        params=dict(params),
+    )
 
 
 def summary_of(doc: str) -> str:

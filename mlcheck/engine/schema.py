@@ -4,22 +4,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from mlcheck.store.regime import REGIMES
+
 Scalar = float | bool | str
 SeverityWord = Literal["error", "warning", "info"]
 
-REGIMES = (
-    "supervised",
-    "finetune",
-    "pretrain",
-    "rl",
-    "rlhf",
-    "gan",
-    "diffusion",
-    "contrastive",
-    "tree",
-    "unknown",
-    "smoke",
-)
 DOC_HEADINGS = ("What it does", "Why it matters", "What to try", "Known false alarms", "References")
 INPUT_KEYS = ("role", "same", "stat", "run", "match", "rows", "prefer", "optional", "else")
 FILTER_LABELS = (
@@ -154,6 +143,8 @@ class RuleModel(Strict):
     """lower: one severity less when healed; same: an event, which is over at once; stated: the severity says itself."""
     borderline: bool = True
     """A finding within 20 % of its limit is one severity lower."""
+    if_logged: bool = False
+    """It applies only to runs that log its inputs: not logging a loss scale is no gap."""
     headline: Text = ""
     message: Text
     advice: Text = ""

@@ -9,7 +9,7 @@ from mlcheck.engine import evidence
 from mlcheck.engine.context import UNJUDGED_ROLES, RunContext
 from mlcheck.engine.findings import hours
 from mlcheck.engine.select import Selected
-from mlcheck.report import Best, Coverage, Gap, Outcome, Panel, RunInfo, SeriesInfo
+from mlcheck.report import NOT_APPLICABLE, Best, Coverage, Gap, Outcome, Panel, RunInfo, SeriesInfo
 from mlcheck.store.logging_hints import hint, writer
 from mlcheck.store.series import Run, Series
 
@@ -73,7 +73,7 @@ def coverage(context: RunContext, outcomes: Sequence[Outcome], selected: Sequenc
     """Of the rules that apply to the run, how many were judged, and what was not logged that silences the others."""
     run = context.run
     mine = [o for o in outcomes if o.run == run.name]
-    applicable = {o.rule for o in mine} - {o.rule for o in mine if o.kind in ("regime", "disabled")}
+    applicable = {o.rule for o in mine} - {o.rule for o in mine if o.kind in NOT_APPLICABLE}
     checked = {o.rule for o in mine if o.outcome in ("passed", "failed")} & applicable
     silent: dict[str, set[str]] = {}
     for o in mine:

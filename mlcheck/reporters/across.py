@@ -9,7 +9,6 @@ from mlcheck.reporters.text import clean, listing, number, plural, prose
 from mlcheck.reporters.view import RunView, below
 from mlcheck.reporters.wording import best_value
 
-
 _RANKED = 8
 """Runs from which the next best and worst are named as well."""
 

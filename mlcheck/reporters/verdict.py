@@ -1,6 +1,6 @@
 """The first two lines about a run: what is wrong, since when and what that cost; and how much could be judged."""
 
-from mlcheck.report import Finding, Severity
+from mlcheck.report import NOT_APPLICABLE, Finding, Severity
 from mlcheck.reporters.text import clean, listing, plural, prose
 from mlcheck.reporters.view import RunView, worst
 from mlcheck.reporters.wording import best_value, cost, place
@@ -113,7 +113,7 @@ def _unjudged_rules(view: RunView) -> list[str]:
     judged = {o.rule for o in view.outcomes if o.outcome in ("passed", "failed")}
     texts: dict[str, str] = {}
     for o in view.outcomes:
-        if o.kind in ("regime", "disabled") or o.rule in judged or o.rule in in_gaps:
+        if o.kind in NOT_APPLICABLE or o.rule in judged or o.rule in in_gaps:
             continue
         if o.outcome == "errored":
             texts[o.rule] = f"{clean(o.rule)} (failed to run: {prose(o.reason or 'unknown', 120)})"

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mlcheck import __version__
-from mlcheck.errors import MlcheckError, UsageError
-from mlcheck.options import (
+from mlcheck.cli.options import (
     AllowEmpty,
     Assignments,
     Color,
@@ -35,10 +34,20 @@ from mlcheck.options import (
     Strict,
     Verbose,
 )
+from mlcheck.cli.output import (
+    Progress,
+    deliver,
+    explain_exit,
+    flush,
+    parse_outputs,
+    render_options,
+    say,
+    write,
+    write_file,
+)
+from mlcheck.errors import MlcheckError, UsageError
 
 if TYPE_CHECKING:
-    from mlcheck.report import Report
-    from mlcheck.reporters.base import Options
     from mlcheck.settings import Settings
 
 USAGE_ERROR = 2
@@ -71,51 +80,17 @@ def run(arguments: Sequence[str]) -> int:
         error.show()
         code = USAGE_ERROR
     except MlcheckError as error:
-        _say(f"mlcheck: {error}")
+        say(f"mlcheck: {error}")
         code = USAGE_ERROR
     if code == INTERRUPTED:
-        _say("mlcheck: interrupted")
-    _flush()
+        say("mlcheck: interrupted")
+    flush()
     return code
-
-
-def _say(text: str) -> None:
-    """A line of talk on standard error."""
-    try:
-        sys.stderr.write(text + "\n")
-        sys.stderr.flush()
-    except (BrokenPipeError, ValueError):
-        return
-
-
-def _write(text: str) -> None:
-    """A document on standard output. A reader that has gone (`| head`) is no error: the exit code still says what was found."""
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except UnicodeEncodeError:
-        sys.stdout.buffer.write(text.encode(sys.stdout.encoding or "ascii", "replace"))
-        _flush()
-    except BrokenPipeError:
-        _abandon_stdout()
-
-
-def _flush() -> None:
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _abandon_stdout()
-
-
-def _abandon_stdout() -> None:
-    """Let the interpreter's own flush at exit go nowhere (Python documentation, note on SIGPIPE)."""
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, sys.stdout.fileno())
 
 
 def _print_version(value: bool) -> None:
     if value:
-        _write(f"mlcheck {__version__}\n")
+        write(f"mlcheck {__version__}\n")
         raise typer.Exit
 
 
@@ -128,29 +103,6 @@ def main(
     """The linter for machine-learning training runs: mlcheck scan ./runs/exp1."""
 
 
-# What commands have in common
-
-
-def _options(color: ColorChoice, *, verbose: bool = False, quiet: bool = False, **more: Any) -> "Options":
-    import shutil
-
-    from mlcheck.reporters.base import Options
-
-    width = shutil.get_terminal_size((120, 40)).columns
-    return Options(color=_use_color(color), width=max(60, min(width, 160)), verbose=verbose, quiet=quiet, **more)
-
-
-def _use_color(color: ColorChoice) -> bool:
-    """NO_COLOR and FORCE_COLOR are honoured when they are not empty (no-color.org, force-color.org); an option wins over both."""
-    if color is not ColorChoice.auto:
-        return color is ColorChoice.always
-    if os.environ.get("NO_COLOR"):
-        return False
-    if os.environ.get("FORCE_COLOR"):
-        return True
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-
-
 def _settings(config: Path | None) -> "Settings":
     from mlcheck import settings
 
@@ -160,66 +112,6 @@ def _settings(config: Path | None) -> "Settings":
         return settings.load(config)
     found = settings.find(Path.cwd())
     return settings.load(found) if found else settings.Settings()
-
-
-def _outputs(texts: Sequence[str]) -> list[tuple[str, Path | None]]:
-    """`FORMAT[=PATH]`, checked before anything is read: a wrong format must not cost a scan."""
-    from mlcheck.reporters import registry
-
-    outputs: list[tuple[str, Path | None]] = []
-    for text in texts:
-        name, separator, path = text.partition("=")
-        registry.get(name)
-        if separator and not path:
-            raise UsageError(f"-o {text}: no path after `=`")
-        if path and not Path(path).absolute().parent.is_dir():
-            raise UsageError(f"-o {text}: the directory {Path(path).parent} does not exist")
-        outputs.append((name, Path(path) if path else None))
-    if sum(path is None for _, path in outputs) > 1:
-        raise UsageError("more than one -o FORMAT without a path: only one document fits on standard output")
-    return outputs
-
-
-def _write_file(path: Path, text: str) -> None:
-    """Write a whole document or nothing: a half-written report must never be read as one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from None
-
-
-class _Progress:
-    """A bar on standard error; nothing where that is no terminal, or under CI."""
-
-    def __init__(self, wanted: bool) -> None:
-        self.on = wanted and sys.stderr.isatty() and not os.environ.get("CI")
-        self._bar: Any = None
-        self._task: Any = None
-
-    def __call__(self, done: int, total: int, name: str) -> None:
-        if not self.on:
-            return
-        from rich.markup import escape
-
-        if self._bar is None:
-            from rich.console import Console
-            from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-            self._bar = Progress(
-                TextColumn("reading"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"),
-                console=Console(stderr=True), transient=True,
-            )  # fmt: skip
-            self._bar.start()
-            self._task = self._bar.add_task("", total=total)
-        self._bar.update(self._task, completed=done, description=escape(name[-60:]))
-
-    def stop(self) -> None:
-        """Take the bar away."""
-        if self._bar is not None:
-            self._bar.stop()
 
 
 # Commands
@@ -256,7 +148,7 @@ def scan(
     from mlcheck.report import Severity, exit_code
 
     settings = _settings(config)
-    outputs = _outputs(output or settings.output)
+    outputs = parse_outputs(output or settings.output)
     options = api.ScanOptions(
         select=_words(select),
         ignore=_words(ignore),
@@ -272,16 +164,16 @@ def scan(
         run_name=run_name,
         settings=settings,
     )
-    progress = _Progress(not no_progress and not quiet)
+    progress = Progress(not no_progress and not quiet)
     try:
         report = api.scan(paths or ["."], options, progress)
     finally:
         progress.stop()
     lowest = min_severity.value if min_severity else settings.min_severity or "info"
-    shown = _options(color, verbose=verbose, quiet=quiet, min_severity=Severity(lowest))
-    said = _deliver(report, outputs, shown) == "terminal"
+    shown = render_options(color, verbose=verbose, quiet=quiet, min_severity=Severity(lowest))
+    said = deliver(report, outputs, shown) == "terminal"
     if not quiet:
-        _explain_exit(report, time.perf_counter() - started, said)
+        explain_exit(report, time.perf_counter() - started, said)
     return exit_code(report)
 
 
@@ -307,49 +199,6 @@ def _words(texts: Sequence[str] | None) -> list[str]:
     return [word.strip() for text in texts or () for word in text.split(",") if word.strip()]
 
 
-def _deliver(report: "Report", outputs: Sequence[tuple[str, Path | None]], options: "Options") -> str:
-    """Write every document that was asked for; the terminal table where none takes standard output.
-
-    Returns the format that went to standard output.
-    """
-    from dataclasses import replace
-
-    from mlcheck.reporters import registry
-
-    plain = replace(options, color=False)
-    for name, path in outputs:
-        if path is not None:
-            _write_file(path, registry.get(name).render(report, plain))
-    on_stdout = next((name for name, path in outputs if path is None), "terminal")
-    _write(registry.get(on_stdout).render(report, options))
-    return on_stdout
-
-
-def _explain_exit(report: "Report", seconds: float, said: bool) -> None:
-    """Why the exit code is what it is: the reader of a CI log needs no manual. `said`: the table named the paths already."""
-    from dataclasses import replace
-
-    from mlcheck.report import exit_code, exit_reasons
-
-    for text in () if said else (*report.missing_paths, *report.unmet):
-        _say(f"mlcheck: {text}")
-    words = {
-        "finding": f"a finding at or above --fail-on {report.fail_on}",
-        "rule-error": "a rule raised an error",
-        "requirement": "a required rule was not checked",
-        "missing-path": "a path holds no run",
-        "no-run": "no run data found",
-        "incomplete-source": "a file is incomplete (--strict)",
-    }
-    reasons = "; ".join(words[reason] for reason in exit_reasons(report))
-    if not reasons and report.fail_when != "any" and exit_code(replace(report, fail_when="any")):
-        reasons = (
-            f"fewer runs than --fail-when {report.fail_when} have a finding at or above --fail-on {report.fail_on}"
-        )
-    code = exit_code(report)
-    _say(f"exit {code}: {reasons or 'no finding at or above --fail-on ' + report.fail_on} · {seconds:.1f} s")
-
-
 @app.command()
 def inspect(
     paths: Paths = None,
@@ -366,10 +215,10 @@ def inspect(
     from mlcheck.report import exit_code
     from mlcheck.reporters.inspection import render_inspection
 
-    outputs = _outputs(output or ())
+    outputs = parse_outputs(output or ())
     report = api.scan(paths or ["."], api.ScanOptions(regime=regime, fail_on="never", settings=_settings(config)))
     report = replace(report, findings=())
-    options = _options(color, verbose=verbose)
+    options = render_options(color, verbose=verbose)
     for name, path in outputs or [("terminal", None)]:
         if name == "terminal":
             text = render_inspection(report, options)
@@ -378,11 +227,11 @@ def inspect(
 
             text = registry.get(name).render(report, options)
         if path is None:
-            _write(text)
+            write(text)
         else:
-            _write_file(path, text)
+            write_file(path, text)
     for missing in report.missing_paths:
-        _say(f"mlcheck: {missing}")
+        say(f"mlcheck: {missing}")
     return exit_code(report)
 
 
@@ -393,7 +242,7 @@ def list_rules(rules: RulesDirs = None, verbose: Verbose = False, color: Color =
     from mlcheck.engine.describe import describe
     from mlcheck.reporters.explain import render_rules
 
-    _write(render_rules([describe(rule) for rule in api.registry(rules or ())], _options(color, verbose=verbose)))
+    write(render_rules([describe(rule) for rule in api.registry(rules or ())], render_options(color, verbose=verbose)))
     return 0
 
 
@@ -418,7 +267,7 @@ def explain(
     from mlcheck.engine.describe import describe
     from mlcheck.reporters.explain import render_explain
 
-    _write(render_explain(describe(api.registry(rules or ()).get(rule)), _options(color, verbose=verbose)))
+    write(render_explain(describe(api.registry(rules or ()).get(rule)), render_options(color, verbose=verbose)))
     return 0
 
 
@@ -440,7 +289,7 @@ def test_rules(
         try:
             results = run_tests(load_file(file))
         except MlcheckError as error:
-            _say(f"mlcheck: {error}")
+            say(f"mlcheck: {error}")
             broken = True
             continue
         count += len(results)
@@ -450,11 +299,11 @@ def test_rules(
             for one in results:
                 if verbose or not one.passed:
                     mark = "ok    " if one.passed else "FAILED"
-                    _write(
+                    write(
                         f"{mark} {one.rule} {one.name}"
                         + (f"\n       {one.place}: {one.message}\n" if one.message else "\n")
                     )
-    _write(f"{count - failed} passed, {failed} failed\n")
+    write(f"{count - failed} passed, {failed} failed\n")
     return USAGE_ERROR if broken else 1 if failed else 0
 
 

@@ -1,0 +1,172 @@
+"""Where the command line writes: documents to standard output and files, talk to standard error."""
+
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlcheck.cli.options import ColorChoice
+from mlcheck.errors import UsageError
+
+if TYPE_CHECKING:
+    from mlcheck.report import Report
+    from mlcheck.reporters.base import Options
+
+
+def say(text: str) -> None:
+    """A line of talk on standard error."""
+    try:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+    except (BrokenPipeError, ValueError):
+        return
+
+
+def write(text: str) -> None:
+    """A document on standard output. A reader that has gone (`| head`) is no error: the exit code still says what was found."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except UnicodeEncodeError:
+        sys.stdout.buffer.write(text.encode(sys.stdout.encoding or "ascii", "replace"))
+        flush()
+    except BrokenPipeError:
+        _abandon_stdout()
+
+
+def flush() -> None:
+    """Send what is buffered; a reader that has gone is no error."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _abandon_stdout()
+
+
+def _abandon_stdout() -> None:
+    """Let the interpreter's own flush at exit go nowhere (Python documentation, note on SIGPIPE)."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(devnull, sys.stdout.fileno())
+
+
+def render_options(color: ColorChoice, *, verbose: bool = False, quiet: bool = False, **more: Any) -> "Options":
+    """How reports are to be written to this terminal."""
+    import shutil
+
+    from mlcheck.reporters.base import Options
+
+    width = shutil.get_terminal_size((120, 40)).columns
+    return Options(color=_use_color(color), width=max(60, min(width, 160)), verbose=verbose, quiet=quiet, **more)
+
+
+def _use_color(color: ColorChoice) -> bool:
+    """NO_COLOR and FORCE_COLOR are honoured when they are not empty (no-color.org, force-color.org); an option wins over both."""
+    if color is not ColorChoice.auto:
+        return color is ColorChoice.always
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def parse_outputs(texts: Sequence[str]) -> list[tuple[str, Path | None]]:
+    """`FORMAT[=PATH]`, checked before anything is read: a wrong format must not cost a scan."""
+    from mlcheck.reporters import registry
+
+    outputs: list[tuple[str, Path | None]] = []
+    for text in texts:
+        name, separator, path = text.partition("=")
+        registry.get(name)
+        if separator and not path:
+            raise UsageError(f"-o {text}: no path after `=`")
+        if path and not Path(path).absolute().parent.is_dir():
+            raise UsageError(f"-o {text}: the directory {Path(path).parent} does not exist")
+        outputs.append((name, Path(path) if path else None))
+    if sum(path is None for _, path in outputs) > 1:
+        raise UsageError("more than one -o FORMAT without a path: only one document fits on standard output")
+    return outputs
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a whole document or nothing: a half-written report must never be read as one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+class Progress:
+    """A bar on standard error; nothing where that is no terminal, or under CI."""
+
+    def __init__(self, wanted: bool) -> None:
+        self.on = wanted and sys.stderr.isatty() and not os.environ.get("CI")
+        self._bar: Any = None
+        self._task: Any = None
+
+    def __call__(self, done: int, total: int, name: str) -> None:
+        """Show how far the scan is; see `api.Progress`."""
+        if not self.on:
+            return
+        from rich.markup import escape
+
+        if self._bar is None:
+            from rich.console import Console
+            from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+            from rich.progress import Progress as Bar
+
+            self._bar = Bar(
+                TextColumn("reading"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"),
+                console=Console(stderr=True), transient=True,
+            )  # fmt: skip
+            self._bar.start()
+            self._task = self._bar.add_task("", total=total)
+        self._bar.update(self._task, completed=done, description=escape(name[-60:]))
+
+    def stop(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def deliver(report: "Report", outputs: Sequence[tuple[str, Path | None]], options: "Options") -> str:
+    """Write every document that was asked for; the terminal table where none takes standard output.
+
+    Returns the format that went to standard output.
+    """
+    from mlcheck.reporters import registry
+
+    plain = replace(options, color=False)
+    for name, path in outputs:
+        if path is not None:
+            write_file(path, registry.get(name).render(report, plain))
+    on_stdout = next((name for name, path in outputs if path is None), "terminal")
+    write(registry.get(on_stdout).render(report, options))
+    return on_stdout
+
+
+def explain_exit(report: "Report", seconds: float, said: bool) -> None:
+    """Why the exit code is what it is: the reader of a CI log needs no manual. `said`: the table named the paths already."""
+    from mlcheck.report import exit_code, exit_reasons
+
+    for text in () if said else (*report.missing_paths, *report.unmet):
+        say(f"mlcheck: {text}")
+    words = {
+        "finding": f"a finding at or above --fail-on {report.fail_on}",
+        "rule-error": "a rule raised an error",
+        "requirement": "a required rule was not checked",
+        "missing-path": "a path holds no run",
+        "no-run": "no run data found",
+        "incomplete-source": "a file is incomplete (--strict)",
+    }
+    reasons = "; ".join(words[reason] for reason in exit_reasons(report))
+    if not reasons and report.fail_when != "any" and exit_code(replace(report, fail_when="any")):
+        reasons = (
+            f"fewer runs than --fail-when {report.fail_when} have a finding at or above --fail-on {report.fail_on}"
+        )
+    code = exit_code(report)
+    say(f"exit {code}: {reasons or 'no finding at or above --fail-on ' + report.fail_on} · {seconds:.1f} s")
