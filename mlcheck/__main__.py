@@ -1,6 +1,11 @@
 """`python -m mlcheck`, and the console scripts `mlcheck` and `mlcheck-scan`."""
 
+import contextlib
+import os
 import sys
+
+SIGNALLED = 128
+"""Exit codes above it say which signal ended the program, as shells do."""
 
 
 def main() -> None:
@@ -13,10 +18,17 @@ def main() -> None:
 
         code = run(sys.argv[1:])
     except KeyboardInterrupt:
-        sys.stderr.write("mlcheck: interrupted\n")
         code = 130
+        if sys.stderr is not None:
+            sys.stderr.write("mlcheck: interrupted\n")
     except Exception as error:  # noqa: BLE001 - the last line of defence: a message instead of a traceback
         code = _crash(error)
+    if code > SIGNALLED:
+        # The worker processes are gone, and with them what the interpreter's own end would wait for.
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                stream.flush()
+        os._exit(code)
     sys.exit(code)
 
 
@@ -25,6 +37,8 @@ def _crash(error: Exception) -> int:
         import traceback
 
         traceback.print_exc()
+    if sys.stderr is None:
+        return 2
     name = type(error).__name__
     sys.stderr.write(
         f"mlcheck: {name}: {error}\nThis is a fault of mlcheck or of its installation; -v shows the traceback.\n"

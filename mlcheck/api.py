@@ -7,6 +7,7 @@ for finding in report.findings:
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,8 @@ from mlcheck.report import FailOn, Note, Report, SourceStatus
 from mlcheck.settings import Settings
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future, ProcessPoolExecutor
+
     from mlcheck.engine.registry import Registry
     from mlcheck.engine.run import RunPart
     from mlcheck.engine.select import Selected
@@ -142,6 +145,8 @@ def _selected(options: ScanOptions) -> "tuple[Registry, list[Selected]]":
 def _renamed(runs: "Sequence[Found]", options: ScanOptions) -> "Sequence[Found]":
     if options.run_name is None:
         return runs
+    if not options.run_name.strip():
+        raise UsageError("--run-name is empty")
     if len(runs) > 1:
         raise UsageError(f"--run-name names one run, but {len(runs)} were found; write NAME=PATH for each")
     return [replace(one, name=options.run_name, path=options.run_name) for one in runs]
@@ -169,27 +174,84 @@ def _work(
 
 
 def _one(found: "Found", selected: "Sequence[Selected]", rules: "Registry", options: ScanOptions) -> Work:
+    import numpy as np
+
+    # Steps near 2^63 and wall times near 1e308 are legal in a file: what they overflow to is judged, not printed as a warning.
+    with np.errstate(all="ignore"):
+        run = _import(found, options.regime, options.settings)
+        return _judged(run, selected, rules)
+
+
+def _judged(run: "Run", selected: "Sequence[Selected]", rules: "Registry") -> Work:
     from mlcheck.engine.run import judge_run
 
-    run = _import(found, options.regime, options.settings)
     if not any(series.kind != "fact" for series in run.series):
         return None, [replace(source, run=None) for source in run.sources]
     return judge_run(run, selected, rules.causes), []
 
 
 def _pooled(runs: "Sequence[Found]", options: ScanOptions, jobs: int, progress: Progress | None) -> Iterator[Work]:
-    """The unit of work is one run; what comes back is its part of the report, never its series (language.md fix 39)."""
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
+    """The unit of work is one run; what comes back is its part of the report, never its series (language.md fix 39).
 
-    # `spawn`: a fork of a process that has threads (numpy's, pyarrow's) may hang.
-    with ProcessPoolExecutor(
-        min(jobs, len(runs)), get_context("spawn"), initializer=_prepare, initargs=(options,)
-    ) as pool:
-        for done, (found, result) in enumerate(zip(runs, pool.map(_in_worker, runs), strict=True)):
+    A run whose process is killed (out of memory, most often) is tried once more by itself, and then reported as unreadable; the
+    others are judged all the same.
+    """
+    from concurrent.futures.process import BrokenProcessPool
+
+    with _pool(min(jobs, len(runs)), options) as pool:
+        futures = _submitted(pool, runs)
+        for done, (found, future) in enumerate(zip(runs, futures, strict=True)):
             if progress is not None:
                 progress(done, len(runs), found.name)
-            yield result
+            try:
+                yield future.result()
+            except BrokenProcessPool:
+                yield _once_more(found, options)
+
+
+def _once_more(found: "Found", options: ScanOptions) -> Work:
+    from concurrent.futures.process import BrokenProcessPool
+
+    with _pool(1, options) as pool:
+        try:
+            work: Work = _submitted(pool, [found])[0].result()
+        except BrokenProcessPool:
+            reason = "the process that read it was killed; it may need more memory than there is"
+            lost = [SourceStatus(f.shown, f.format, "unreadable", reason=reason, bytes=f.bytes) for f in found.files]
+            return None, lost
+    return work
+
+
+@contextmanager
+def _pool(jobs: int, options: ScanOptions) -> "Iterator[ProcessPoolExecutor]":
+    """A process pool whose workers never outlive this process, whatever ends it."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import active_children, get_context
+
+    # `spawn`: a fork of a process that has threads (numpy's, pyarrow's) may hang.
+    pool = ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_prepare, initargs=(options,))
+    try:
+        yield pool
+    except BaseException:
+        for child in active_children():
+            # They were started with the signals blocked.
+            child.kill()
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+
+
+def _submitted(pool: "ProcessPoolExecutor", runs: "Sequence[Found]") -> "list[Future[Work]]":
+    """Submit all runs. The workers start here, with the signals that end this process blocked: those are its own to answer."""
+    import signal
+
+    blocked = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, blocked) if hasattr(signal, "pthread_sigmask") else None
+    try:
+        return [pool.submit(_in_worker, found) for found in runs]
+    finally:
+        if before is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _worker: "tuple[Registry, list[Selected], ScanOptions] | None" = None
@@ -224,6 +286,8 @@ def _import(found: "Found", regime: str | None, settings: Settings) -> "Run":
                 imported = importer.read(file.path, file.shown)
         except OSError as error:
             imported = unreadable(file.shown, file.format, error.strerror or str(error), file.bytes)
+        except MemoryError:
+            imported = unreadable(file.shown, file.format, "it needs more memory than there is", file.bytes)
         parts.append((file.part, replace(imported, status=replace(imported.status, run=found.name))))
     overrides = [RoleOverride(one.pattern, one.role, one.labels) for one in settings.roles]
     return build_run(found.name, found.path, parts, overrides=overrides, regime=regime or settings.regime)

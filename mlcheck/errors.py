@@ -20,6 +20,10 @@ class ConfigError(UsageError):
     """A configuration file that does not say what it must (exit 2)."""
 
 
+SHOWN = 160
+"""Characters of a line that an error shows."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A place in a text file that an error points to."""
@@ -51,8 +55,11 @@ class RuleError(UsageError):
         if self.suggestion:
             text += f"; {self.suggestion}"
         if self.place and self.place.text:
-            shown = self.place.text.replace("\t", " ")
-            text += f"\n  {shown}\n  {' ' * (self.place.column - 1)}^"
+            # The part of a long line around the column; control characters of a foreign file must not reach a terminal.
+            start = max(0, self.place.column - 1 - SHOWN // 2)
+            part = self.place.text[start : start + SHOWN]
+            shown = "".join(one if one.isprintable() else " " for one in part)
+            text += f"\n  {shown}\n  {' ' * (self.place.column - 1 - start)}^"
         return text
 
 

@@ -64,7 +64,7 @@ def find(start: Path) -> Path | None:
         if own.is_file():
             return own
         project = directory / "pyproject.toml"
-        if project.is_file() and "mlcheck" in _read(project).get("tool", {}):
+        if project.is_file() and "mlcheck" in _tools(project):
             return project
     return None
 
@@ -73,8 +73,16 @@ def load(path: Path) -> Settings:
     """Read and check one configuration file. Raises ConfigError naming the file and the key."""
     data = _read(path)
     if path.name == "pyproject.toml":
-        data = data.get("tool", {}).get("mlcheck", {})
+        data = _tools(path).get("mlcheck", {})
+        if not isinstance(data, dict):
+            raise ConfigError(f"{path}: `tool.mlcheck` must be a table, not {data!r}")
     return _Checker(path).settings(data)
+
+
+def _tools(path: Path) -> dict[str, Any]:
+    """The table `tool` of a pyproject.toml; empty for one that has none."""
+    tools = _read(path).get("tool", {})
+    return tools if isinstance(tools, dict) else {}
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -85,8 +93,12 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: not TOML: {error}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (RecursionError, ValueError) as error:
+        raise ConfigError(f"{path}: not TOML: {error}") from None
 
 
 class _Checker:

@@ -43,9 +43,12 @@ def test_a_faulty_run_exits_1_and_a_healthy_one_0() -> None:
     assert faulty.returncode == 1
     assert "LOS003" in faulty.stdout
     assert "exit 1" in faulty.stderr
-    healthy = run("scan", HEALTHY)
+    healthy = run("scan", FIXTURES / "keras-healthy", COLUMNS="160")
     assert healthy.returncode == 0, healthy.stdout
-    assert len(healthy.stdout.splitlines()) == 2
+    verdict, *coverage = healthy.stdout.splitlines()
+    assert verdict.startswith("keras-healthy: healthy. Best val loss ")
+    assert coverage[0].startswith("Checked ")
+    assert " · " not in healthy.stdout, "a healthy run is its verdict and its coverage, no table"
 
 
 def test_documents_on_stdout_talk_on_stderr(tmp_path: Path) -> None:

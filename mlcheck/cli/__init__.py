@@ -1,6 +1,7 @@
 """The command line: the only place that prints, opens output files and knows exit codes."""
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -69,6 +70,9 @@ app = typer.Typer(
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line and return its exit code. Nothing that the user did ends in a traceback."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), _stop)
     try:
         result = app(args=list(arguments), prog_name="mlcheck", standalone_mode=False)
         code = result if isinstance(result, int) else 0
@@ -76,8 +80,13 @@ def run(arguments: Sequence[str]) -> int:
         code = leaving.exit_code
     except typer.Abort:
         code = INTERRUPTED
+    except Stopped as stopped:
+        code = 128 + stopped.number
+    except SystemExit as leaving:
+        # The option parser's own, when the reader of a help page has gone; its 1 would read as "a finding".
+        code = 0 if leaving.code == 1 else int(leaving.code or 0)
     except _USAGE_PROBLEM as error:
-        error.show()
+        say(_usage_text(error))
         code = USAGE_ERROR
     except MlcheckError as error:
         say(f"mlcheck: {error}")
@@ -86,6 +95,31 @@ def run(arguments: Sequence[str]) -> int:
         say("mlcheck: interrupted")
     flush()
     return code
+
+
+class Stopped(BaseException):
+    """SIGTERM or SIGHUP: left through the stack, so that worker processes end with this one."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(number)
+
+
+def _stop(number: int, _: object) -> None:
+    """End the workers at once, before anything that they read from is taken down, then leave."""
+    multiprocessing = sys.modules.get("multiprocessing")
+    for child in multiprocessing.active_children() if multiprocessing is not None else ():
+        child.kill()
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise Stopped(number)
+
+
+def _usage_text(error: Any) -> str:
+    context = getattr(error, "ctx", None)
+    usage = f"{context.get_usage()}\nTry 'mlcheck -h' for help.\n\n" if context is not None else ""
+    text = error.format_message()
+    return text if type(error).__name__ == "NoArgsIsHelpError" else f"{usage}Error: {text}"
 
 
 def _print_version(value: bool) -> None:
@@ -107,10 +141,12 @@ def _settings(config: Path | None) -> "Settings":
     from mlcheck import settings
 
     if config is not None:
-        if not config.is_file():
-            raise UsageError(f"--config {config}: no such file")
         return settings.load(config)
-    found = settings.find(Path.cwd())
+    try:
+        here = Path.cwd()
+    except OSError:
+        return settings.Settings()
+    found = settings.find(here)
     return settings.load(found) if found else settings.Settings()
 
 
@@ -150,9 +186,9 @@ def scan(
     settings = _settings(config)
     outputs = parse_outputs(output or settings.output)
     options = api.ScanOptions(
-        select=_words(select),
-        ignore=_words(ignore),
-        require=_words(require),
+        select=_words("--select", select),
+        ignore=_words("--ignore", ignore),
+        require=_words("--require", require),
         assignments=assignments or (),
         rules_dirs=rules or (),
         regime=regime,
@@ -171,10 +207,11 @@ def scan(
         progress.stop()
     lowest = min_severity.value if min_severity else settings.min_severity or "info"
     shown = render_options(color, verbose=verbose, quiet=quiet, min_severity=Severity(lowest))
-    said = deliver(report, outputs, shown) == "terminal"
-    if not quiet:
-        explain_exit(report, time.perf_counter() - started, said)
-    return exit_code(report)
+    on_stdout, problems = deliver(report, outputs, shown)
+    for text in problems:
+        say(f"mlcheck: {text}")
+    explain_exit(report, time.perf_counter() - started, said=on_stdout == "terminal" and not quiet, quiet=quiet)
+    return exit_code(report) if exit_code(report) == 1 or not problems else USAGE_ERROR
 
 
 def _fail_on(given: FailOnChoice | None, settings: "Settings") -> Any:
@@ -195,8 +232,12 @@ def _fail_when(text: str) -> str:
     return f"{share:g}"
 
 
-def _words(texts: Sequence[str] | None) -> list[str]:
-    return [word.strip() for text in texts or () for word in text.split(",") if word.strip()]
+def _words(option: str, texts: Sequence[str] | None) -> list[str]:
+    """Words between commas. Raises UsageError for an option that names nothing: an unset variable must not mean "all"."""
+    words = [word.strip() for text in texts or () for word in text.split(",") if word.strip()]
+    if texts and not words:
+        raise UsageError(f"{option}: names no rule")
+    return words
 
 
 @app.command()

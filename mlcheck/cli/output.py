@@ -1,6 +1,8 @@
 """Where the command line writes: documents to standard output and files, talk to standard error."""
 
+import errno
 import os
+import stat
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,46 +10,68 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlcheck.cli.options import ColorChoice
-from mlcheck.errors import UsageError
+from mlcheck.errors import MlcheckError, UsageError
 
 if TYPE_CHECKING:
     from mlcheck.report import Report
     from mlcheck.reporters.base import Options
 
 
+class OutputError(MlcheckError):
+    """A document could not be written (exit 2, unless a finding stands)."""
+
+
 def say(text: str) -> None:
-    """A line of talk on standard error."""
+    """A line of talk on standard error; one that is closed or full is no reason to fail."""
     try:
         sys.stderr.write(text + "\n")
         sys.stderr.flush()
-    except (BrokenPipeError, ValueError):
+    except (OSError, ValueError, AttributeError):
         return
 
 
 def write(text: str) -> None:
-    """A document on standard output. A reader that has gone (`| head`) is no error: the exit code still says what was found."""
+    """A document on standard output. A reader that has gone (`| head`) is no error: the exit code still says what was found.
+
+    Raises OutputError where it is closed or full.
+    """
     try:
-        sys.stdout.write(text)
+        try:
+            sys.stdout.write(text)
+        except UnicodeEncodeError:
+            sys.stdout.buffer.write(text.encode(sys.stdout.encoding or "ascii", "replace"))
         sys.stdout.flush()
-    except UnicodeEncodeError:
-        sys.stdout.buffer.write(text.encode(sys.stdout.encoding or "ascii", "replace"))
-        flush()
     except BrokenPipeError:
         _abandon_stdout()
+    except (OSError, ValueError, AttributeError) as error:
+        _abandon_stdout()
+        reason = error.strerror if isinstance(error, OSError) else "it is closed"
+        raise OutputError(f"standard output cannot be written: {reason}") from None
 
 
 def flush() -> None:
     """Send what is buffered; a reader that has gone is no error."""
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
+    except (OSError, ValueError, AttributeError):
         _abandon_stdout()
 
 
 def _abandon_stdout() -> None:
     """Let the interpreter's own flush at exit go nowhere (Python documentation, note on SIGPIPE)."""
-    devnull = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(devnull, sys.stdout.fileno())
+    try:
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, sys.stdout.fileno())
+    except (OSError, ValueError, AttributeError):
+        return
+
+
+def _is_terminal(stream: Any) -> bool:
+    """Whether a stream is a terminal; one that the caller closed is None."""
+    try:
+        return bool(stream is not None and stream.isatty())
+    except ValueError:
+        return False
 
 
 def render_options(color: ColorChoice, *, verbose: bool = False, quiet: bool = False, **more: Any) -> "Options":
@@ -68,11 +92,11 @@ def _use_color(color: ColorChoice) -> bool:
         return False
     if os.environ.get("FORCE_COLOR"):
         return True
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return _is_terminal(sys.stdout) and os.environ.get("TERM") != "dumb"
 
 
 def parse_outputs(texts: Sequence[str]) -> list[tuple[str, Path | None]]:
-    """`FORMAT[=PATH]`, checked before anything is read: a wrong format must not cost a scan."""
+    """`FORMAT[=PATH]`, checked before anything is read: a wrong format must not cost a scan. Raises UsageError."""
     from mlcheck.reporters import registry
 
     outputs: list[tuple[str, Path | None]] = []
@@ -81,7 +105,9 @@ def parse_outputs(texts: Sequence[str]) -> list[tuple[str, Path | None]]:
         registry.get(name)
         if separator and not path:
             raise UsageError(f"-o {text}: no path after `=`")
-        if path and not Path(path).absolute().parent.is_dir():
+        if path and any(str(other) == path for _, other in outputs if other is not None):
+            raise UsageError(f"-o {text}: another document goes to that path already")
+        if path and not _is_directory(Path(path).parent):
             raise UsageError(f"-o {text}: the directory {Path(path).parent} does not exist")
         outputs.append((name, Path(path) if path else None))
     if sum(path is None for _, path in outputs) > 1:
@@ -89,22 +115,51 @@ def parse_outputs(texts: Sequence[str]) -> list[tuple[str, Path | None]]:
     return outputs
 
 
+def _is_directory(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def write_file(path: Path, text: str) -> None:
-    """Write a whole document or nothing: a half-written report must never be read as one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Write a whole document or nothing: a half-written report must never be read as one.
+
+    What is no regular file (a pipe, /dev/stdout) is written to, never replaced; a link stays a link; a file keeps its mode.
+    Raises OutputError.
+    """
+    try:
+        target = path.resolve() if path.is_symlink() else path
+        if target.exists() and not target.is_file():
+            with open(target, "w", encoding="utf-8") as file:
+                file.write(text)
+            return
+        mode = stat.S_IMODE(target.stat().st_mode) if target.exists() else None
+        if mode is not None and not mode & stat.S_IWUSR:
+            raise PermissionError(errno.EACCES, "the file is read-only")
+        _replace(target, text, mode)
+    except (OSError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise OutputError(f"{path}: cannot be written: {reason}") from None
+
+
+def _replace(target: Path, text: str, mode: int | None) -> None:
+    temporary = target.with_name(f".mlcheck.{os.getpid()}.tmp")
     try:
         temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
+        if mode is not None:
+            temporary.chmod(mode)
+        temporary.replace(target)
+    except OSError:
         temporary.unlink(missing_ok=True)
-        raise UsageError(f"{path}: cannot be written: {error.strerror or error}") from None
+        raise
 
 
 class Progress:
     """A bar on standard error; nothing where that is no terminal, or under CI."""
 
     def __init__(self, wanted: bool) -> None:
-        self.on = wanted and sys.stderr.isatty() and not os.environ.get("CI")
+        self.on = wanted and _is_terminal(sys.stderr) and not os.environ.get("CI")
         self._bar: Any = None
         self._task: Any = None
 
@@ -133,28 +188,36 @@ class Progress:
             self._bar.stop()
 
 
-def deliver(report: "Report", outputs: Sequence[tuple[str, Path | None]], options: "Options") -> str:
+def deliver(report: "Report", outputs: Sequence[tuple[str, Path | None]], options: "Options") -> tuple[str, list[str]]:
     """Write every document that was asked for; the terminal table where none takes standard output.
 
-    Returns the format that went to standard output.
+    Returns the format that went to standard output, and what could not be written: the rest is written all the same, since a
+    finding is never hidden by another trouble.
     """
     from mlcheck.reporters import registry
 
     plain = replace(options, color=False)
-    for name, path in outputs:
-        if path is not None:
-            write_file(path, registry.get(name).render(report, plain))
     on_stdout = next((name for name, path in outputs if path is None), "terminal")
-    write(registry.get(on_stdout).render(report, options))
-    return on_stdout
+    problems = []
+    for name, path in [*((name, path) for name, path in outputs if path is not None), (on_stdout, None)]:
+        try:
+            if path is None:
+                write(registry.get(name).render(report, options))
+            else:
+                write_file(path, registry.get(name).render(report, plain))
+        except OutputError as error:
+            problems.append(str(error))
+    return on_stdout, problems
 
 
-def explain_exit(report: "Report", seconds: float, said: bool) -> None:
+def explain_exit(report: "Report", seconds: float, *, said: bool, quiet: bool) -> None:
     """Why the exit code is what it is: the reader of a CI log needs no manual. `said`: the table named the paths already."""
     from mlcheck.report import exit_code, exit_reasons
 
     for text in () if said else (*report.missing_paths, *report.unmet):
         say(f"mlcheck: {text}")
+    if quiet:
+        return
     words = {
         "finding": f"a finding at or above --fail-on {report.fail_on}",
         "rule-error": "a rule raised an error",

@@ -15,6 +15,9 @@ from mlcheck.store.series import Series
 MAX_COMBINATIONS = 10_000
 """A join beyond this is an error of the rule, not a result (language.md fix 11)."""
 
+ALWAYS_CHANGING = ("linear", "cosine", "poly", "inverse", "exp", "onecycle", "one_cycle", "noam")
+"""How the names of schedules begin whose rate never stands still for long: not `constant`, nor a wait for a plateau."""
+
 Labels = Mapping[str, str]
 Params = Mapping[str, float | bool | str]
 
@@ -52,8 +55,9 @@ def matching(context: RunContext, spec: InputModel, key: str) -> list[Series]:
             continue
         if len(series) and context.has(series, key):
             found.append(series)
-    if spec.prefer:
-        preferred = [s for s in found if all(s.labels.get(label) == value for label, value in spec.prefer.items())]
+    # One preference after the other: of what is left after the first, the second takes those that it prefers.
+    for label, value in spec.prefer.items():
+        preferred = [s for s in found if s.labels.get(label) == value]
         joins = [join_labels(s) for s in preferred]
         found = [s for s in found if s in preferred or join_labels(s) not in joins]
     return found
@@ -179,6 +183,9 @@ class RuleScope:
         if name in binding.params:
             value = binding.params[name]
             return float("nan") if isinstance(value, str) else value
+        if name == "scheduled":
+            stated = binding.context.run.facts.get("schedule")
+            return float("nan") if stated is None else float(str(stated).lower().startswith(ALWAYS_CHANGING))
         if name in FACT_NAMES:
             fact = binding.context.run.facts.get(name)
             return float(fact) if isinstance(fact, int | float) else float("nan")

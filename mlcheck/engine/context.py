@@ -15,6 +15,29 @@ UNJUDGED_ROLES = frozenset({"placeholder", "hparams", "meta", "final_summary"})
 SCALAR_STATISTICS = frozenset({"value", "nan", "inf", "nonfinite", "count"})
 """What a scalar series answers (language.md, keys of a rule file)."""
 
+TENSOR_STATISTICS = frozenset(
+    {
+        *(
+            "count",
+            "nan",
+            "inf",
+            "nonfinite",
+            "zeros",
+            "min",
+            "max",
+            "mean",
+            "std",
+            "abs_mean",
+            "abs_max",
+            "l2",
+            "hash",
+        ),
+        *("quantile", "share_equal", "changed", "equal_rows", "fan_in", "channels", "units_outside", "update_l2"),
+        *("update_ratio", "channel_mean_max", "channel_std_max", "channel_std_min"),
+    }
+)
+"""What a tensor series can answer (design.md §3, language.md)."""
+
 _ROLE_WORDS = {
     "loss": "loss",
     "lr": "learning rate",
@@ -62,6 +85,7 @@ class RunContext:
         self.logged = [s for s in run.series if s.kind != "fact"]
         self._axes: dict[tuple[str, str], Axis] = {}
         self._columns: dict[tuple[str, str, str], Column] = {}
+        self._clocks: dict[str, tuple[NDArray[np.int64], NDArray[np.float64]] | None] = {}
         self._ranges = self._find_ranges()
         self._steps_per_epoch = self._find_steps_per_epoch()
 
@@ -104,6 +128,15 @@ class RunContext:
                 return float(live.steps[-1] - live.steps[0]) / span
         return None
 
+    def seconds_after(self, axis: str) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
+        """Steps of the run's clock on an axis, ascending, int64 (n,), and the seconds that passed at rows from each on, float64
+        (n + 1,); None where the wall time is not known. Pauses between restarts count nothing.
+        """
+        if axis not in self._clocks:
+            clock = next((s for s in self.run.series if s.role == "clock" and s.axis == axis), None)
+            self._clocks[axis] = None if clock is None or len(clock) < 2 else _seconds_after(clock)
+        return self._clocks[axis]
+
     def axis(self, series: Series, rows: str = "live") -> Axis:
         """The axis of a series; the same object every time."""
         key = (series.name, rows)
@@ -128,6 +161,14 @@ class RunContext:
             better = series.labels.get("better")
             self._columns[cache_key] = Column(_values(source, key), self.axis(series, rows), better)
         return self._columns[cache_key]
+
+
+def _seconds_after(clock: Series) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    passed = np.diff(clock.columns["value"])
+    passed = np.where(np.isfinite(passed) & (passed > 0), passed, 0.0)
+    order = np.argsort(clock.steps[1:], kind="stable")
+    left = np.concatenate([np.cumsum(passed[order][::-1])[::-1], [0.0]])
+    return clock.steps[1:][order], left
 
 
 def _values(series: Series, key: str) -> NDArray[np.float64]:

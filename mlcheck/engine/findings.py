@@ -113,11 +113,9 @@ def cost(context: RunContext, axis: str, onset: int) -> Cost:
 
 def hours(context: RunContext, axis: str, onset: int | None = None) -> float | None:
     """Wall time in hours from a step to the end of the run, by the clock of that axis; None where it is not known."""
-    clock = next((s for s in context.run.series if s.role == "clock" and s.axis == axis), None)
-    if clock is None or len(clock) < 2:
+    passed = context.seconds_after(axis)
+    if passed is None:
         return None
-    passed = np.diff(clock.columns["value"])
-    passed = np.where(np.isfinite(passed) & (passed > 0), passed, 0.0)
-    if onset is not None:
-        passed = passed[clock.steps[1:] > onset]
-    return round(float(passed.sum()) / 3600.0, 6)
+    steps, left = passed
+    row = 0 if onset is None else int(np.searchsorted(steps, onset, side="right"))
+    return round(float(left[row]) / 3600.0, 6)

@@ -262,7 +262,7 @@ class _Case:
     def _extra(
         self, axis: Axis, spans: list[Span], healed: bool, value: float | None, limit: float | None
     ) -> dict[str, Value]:
-        steps = [int(axis.steps[s.stop] - axis.steps[s.start]) for s in spans]
+        steps = [int(axis.steps[s.stop]) - int(axis.steps[s.start]) for s in spans]
         whole = axis.run_last - axis.run_first
         return {
             "points": float(sum(s.points for s in spans)),

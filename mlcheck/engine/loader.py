@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from pydantic import ValidationError
 
 from mlcheck.engine import yamlfile
+from mlcheck.engine.context import SCALAR_STATISTICS, TENSOR_STATISTICS
 from mlcheck.engine.rule import (
     FACT_NAMES,
     MESSAGE_NAMES,
@@ -19,7 +20,7 @@ from mlcheck.engine.rule import (
     TermSpec,
     TextCase,
 )
-from mlcheck.engine.schema import InputModel, ParamModel, RuleModel, SeverityByRole, Text
+from mlcheck.engine.schema import FACT_ROLES, InputModel, ParamModel, RuleModel, SeverityByRole, Text
 from mlcheck.engine.yamlfile import Document, KeyPath
 from mlcheck.errors import RuleError, did_you_mean
 from mlcheck.lang import episodes, parse, template
@@ -251,6 +252,10 @@ class _Compiler:
 
     def _statistic(self, name: str, spec: InputModel) -> Statistic:
         match = _STATISTIC.fullmatch(spec.stat)
+        known = self._known_statistics(spec)
+        if match and known and match[1] not in known:
+            hint = did_you_mean(match[1], known) or "known: " + ", ".join(sorted(known))
+            self._fail(("inputs", name, "stat"), f"no statistic {match[1]!r}", hint)
         if not match:
             self._fail(
                 ("inputs", name, "stat"), f"{spec.stat!r} is no statistic", "write `abs_mean` or `quantile(0.95)`"
@@ -269,6 +274,12 @@ class _Compiler:
                 arguments.append(part)
         return Statistic(match[1], tuple(arguments))
 
+    def _known_statistics(self, spec: InputModel) -> frozenset[str]:
+        """The statistics that its roles can answer; none for facts, whose columns are their own."""
+        bound = self.model.inputs.get(spec.same, spec) if spec.same else spec
+        roles = [bound.role] if isinstance(bound.role, str) else bound.role or []
+        return frozenset() if set(roles) & set(FACT_ROLES) else SCALAR_STATISTICS | TENSOR_STATISTICS
+
     def _need(self, name: str, need: str | int) -> int | str:
         path = ("needs", name)
         if name not in self.model.inputs:
@@ -276,7 +287,7 @@ class _Compiler:
         text = str(need).removesuffix("points").removesuffix("point").strip()
         if text in self.model.params:
             return text
-        if not text.isdigit():
+        if not (text.isascii() and text.isdecimal()):
             self._fail(path, f"{need!r} is no number of points", "write `20 points`")
         return int(text)
 

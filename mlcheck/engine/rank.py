@@ -61,9 +61,13 @@ def file_causes(findings: Sequence[Finding], causes: Causes, spacing: Slack, pat
     `spacing` is the median spacing of a finding's series, `patience` the steps that its rule waits before it speaks.
     """
     active = [f for f in findings if f.status == "active"]
+    by_rule: dict[str, list[Finding]] = {}
+    for f in active:
+        by_rule.setdefault(f.rule, []).append(f)
     parent: dict[str, Finding] = {}
     for effect in active:
-        possible = [c for c in active if _explains(c, effect, causes, spacing, patience)]
+        upstream = [f for rule, members in by_rule.items() if causes.may(rule, effect.rule) for f in members]
+        possible = [c for c in upstream if _explains(c, effect, spacing, patience)]
         if possible:
             parent[effect.fingerprint] = min(possible, key=lambda c: _parent_key(c, effect, causes))
     children: dict[str, list[str]] = {}
@@ -79,8 +83,8 @@ def file_causes(findings: Sequence[Finding], causes: Causes, spacing: Slack, pat
     ]
 
 
-def _explains(cause: Finding, effect: Finding, causes: Causes, spacing: Slack, patience: Slack) -> bool:
-    if cause.run != effect.run or not causes.may(cause.rule, effect.rule):
+def _explains(cause: Finding, effect: Finding, spacing: Slack, patience: Slack) -> bool:
+    if cause.run != effect.run:
         return False
     if effect.onset is None:
         return cause.first_step <= effect.last_step or cause.axis != effect.axis
@@ -118,7 +122,9 @@ def ranked(findings: Sequence[Finding]) -> list[Finding]:
 
     def key(f: Finding) -> tuple[object, ...]:
         onset = f.first_step if f.onset is None else f.onset
-        return (-worst(f), -f.severity.rank, -f.excess, onset, f.rule, f.run, sorted(f.labels.items()), f.series)
+        # What explains others is nearer to the root of it than what stands alone.
+        alone = not children.get((f.run, f.fingerprint))
+        return (-worst(f), -f.severity.rank, alone, -f.excess, onset, f.rule, f.run, sorted(f.labels.items()), f.series)
 
     ordered: list[Finding] = []
 

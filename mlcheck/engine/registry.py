@@ -28,11 +28,17 @@ def built_in_directory() -> Path:
 
 def rule_files(path: Path) -> list[Path]:
     """The rule files below a directory, or the file itself. Raises UsageError when there are none."""
-    if path.is_file():
-        return [path]
-    if not path.exists():
-        raise UsageError(f"{path}: no such file or directory; --rules takes a directory with rule files (*.yaml)")
-    found = sorted(one for suffix in ("*.yaml", "*.yml") for one in path.rglob(suffix))
+    try:
+        if path.is_file():
+            return [path]
+        if not path.exists():
+            raise UsageError(f"{path}: no such file or directory; --rules takes a directory with rule files (*.yaml)")
+        found = sorted(one for suffix in ("*.yaml", "*.yml") for one in path.rglob(suffix))
+        strange = next((one for one in found if not one.is_file()), None)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from None
+    if strange is not None:
+        raise UsageError(f"{strange}: no regular file, so no rule file")
     if not found:
         raise UsageError(f"{path}: holds no rule file (*.yaml)")
     return found

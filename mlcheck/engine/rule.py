@@ -25,8 +25,10 @@ FACT_NAMES = (
     "batch_size",
     "load_best",
     "frozen_or_lora",
+    "scheduled",
 )
-"""Run facts that are numbers: names in every expression, NaN where unknown (design.md §2)."""
+"""Run facts that are numbers: names in every expression, NaN where unknown (design.md §2). `scheduled` is the fact `schedule` as a
+condition: 1 where it names a schedule that changes the rate all the time, 0 where another."""
 
 VERDICT_NAMES = ("points", "steps", "episodes", "longest", "share_of_run", "healed", "value", "limit")
 """Names that only severities and messages know (language.md (a))."""

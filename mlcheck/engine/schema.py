@@ -1,10 +1,13 @@
 """The keys of a rule file (design.md §4, language.md (a)), as they stand in the YAML."""
 
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from mlcheck.errors import did_you_mean
 from mlcheck.store.regime import REGIMES
+from mlcheck.store.roles import known_roles
 
 Scalar = float | bool | str
 SeverityWord = Literal["error", "warning", "info"]
@@ -27,7 +30,23 @@ FILTER_LABELS = (
     "act",
     "certainty",
     "source",
+    "sign",
 )
+
+
+FACT_ROLES = ("clock", "restart", "source", "hparam", "tree", "feature_importance", "class_count", "confusion")
+"""Roles of the series that mlcheck derives (language.md, "Facts are series")."""
+
+LABEL_VALUES = {
+    "split": ("train", "val", "test"),
+    "param": ("weight", "bias", "scale", "shift", "stat"),
+    "freq": ("step", "epoch"),
+    "axis": ("step", "epoch", "sample", "time"),
+    "better": ("lower", "higher", "none"),
+    "certainty": ("exact", "pattern", "guess"),
+    "primary": ("true", "false"),
+}
+"""Labels with a closed list of values."""
 
 
 class Strict(BaseModel):
@@ -47,6 +66,16 @@ class ParamModel(Strict):
     help: str = ""
     source: str = ""
     """Paper, tool or documentation that the default comes from."""
+
+    @model_validator(mode="after")
+    def _sound(self) -> "ParamModel":
+        if isinstance(self.default, bool | str):
+            return self
+        low = -math.inf if self.min is None else self.min
+        high = math.inf if self.max is None else self.max
+        if not (math.isfinite(self.default) and low <= self.default <= high):
+            raise ValueError(f"the default {self.default:g} is not within its own range, {low:g} to {high:g}")
+        return self
 
 
 class InputModel(Strict):
@@ -79,8 +108,6 @@ class InputModel(Strict):
             if key in INPUT_KEYS:
                 continue
             if key not in FILTER_LABELS:
-                from mlcheck.errors import did_you_mean
-
                 hint = did_you_mean(key, [*INPUT_KEYS, *FILTER_LABELS])
                 raise ValueError(f"unknown key or label {key!r}" + (f"; {hint}" if hint else ""))
             values = value if isinstance(value, list) else [value]
@@ -90,7 +117,26 @@ class InputModel(Strict):
     @field_validator("role")
     @classmethod
     def _known_role(cls, role: str | list[str] | None) -> str | list[str] | None:
-        return None if role == "any" else role
+        if role is None or role == "any":
+            return None
+        known = [*known_roles(), *FACT_ROLES]
+        words = [role] if isinstance(role, str) else role
+        for word in words:
+            if word not in known:
+                raise ValueError(f"no role {word!r}; {did_you_mean(word, known) or '`mlcheck inspect` shows roles'}")
+        if not words:
+            raise ValueError("an empty list of roles; leave `role` out for any role")
+        return role
+
+    @field_validator("labels")
+    @classmethod
+    def _known_labels(cls, labels: dict[str, list[str]]) -> dict[str, list[str]]:
+        for label, known in LABEL_VALUES.items():
+            for value in labels.get(label, ()):
+                if value not in known:
+                    hint = did_you_mean(value, known) or "known: " + ", ".join(known)
+                    raise ValueError(f"no {label} {value!r}; {hint}")
+        return labels
 
 
 class SeverityByRole(BaseModel):
@@ -164,8 +210,6 @@ class RuleModel(Strict):
     def _known_regimes(cls, regimes: list[str]) -> list[str]:
         for regime in regimes:
             if regime not in REGIMES:
-                from mlcheck.errors import did_you_mean
-
                 hint = did_you_mean(regime, REGIMES) or "known: " + ", ".join(REGIMES)
                 raise ValueError(f"unknown regime {regime!r}; {hint}")
         return regimes

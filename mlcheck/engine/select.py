@@ -1,5 +1,6 @@
 """Which rules run, with which parameters and severities."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -115,6 +116,6 @@ def _convert(default: Scalar, value: Scalar) -> Scalar | None:
         return str(value)
     try:
         number = float(value) if not isinstance(value, bool) else None
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
-    return None if number is None or number != number else number
+    return None if number is None or not math.isfinite(number) else number

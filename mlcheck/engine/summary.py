@@ -13,7 +13,18 @@ from mlcheck.report import NOT_APPLICABLE, Best, Coverage, Gap, Outcome, Panel, 
 from mlcheck.store.logging_hints import hint, writer
 from mlcheck.store.series import Run, Series
 
-_FORMAT_NAMES = {"tensorboard": "TensorBoard"}
+_FORMAT_NAMES = {
+    "tensorboard": "TensorBoard",
+    "mlflow": "MLflow",
+    "csv": "CSV",
+    "tsv": "TSV",
+    "jsonl": "JSON lines",
+    "json": "JSON",
+    "trainer_state": "trainer_state.json",
+    "console": "log",
+}
+_NO_HISTORY = frozenset({"settings"})
+"""Formats of files that say something of a run and hold none of its history."""
 CURVE_CATEGORIES = frozenset({"loss", "generalisation", "reinforcement"})
 """Categories of rules that judge how the training went."""
 MIN_CURVE_POINTS = 5
@@ -97,7 +108,9 @@ def run_info(context: RunContext, outcomes: Sequence[Outcome], selected: Sequenc
     ranged = [s for s in context.logged if s.role not in UNJUDGED_ROLES and len(s)]
     first, last = context.range(axis) if ranged else (None, None)
     formats = dict.fromkeys(
-        _FORMAT_NAMES.get(s.format, s.format) for s in run.sources if s.status in ("read", "partial")
+        _FORMAT_NAMES.get(s.format, s.format)
+        for s in run.sources
+        if s.status in ("read", "partial") and s.format not in _NO_HISTORY
     )
     return RunInfo(
         name=run.name,

@@ -1,7 +1,9 @@
 """What every importer is: a name, a look at the first bytes, and a function from a file to series."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mlcheck.report import SourceStatus
 from mlcheck.store.series import Imported
@@ -34,3 +36,90 @@ def unreadable(path: str, format_name: str, reason: str, size: int = 0, offset: 
     return Imported(
         SourceStatus(path, format_name, "unreadable", reason=reason, bytes=size, lost_bytes=size, offset=offset)
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One of the runs that a file holds."""
+
+    id: str
+    """What `read_member` is asked for."""
+    name: str
+    """Name of the run, unique in the file."""
+    path: str
+    """Its place below the file, `/`-separated: what is the same when the job runs again should be the same here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """The runs in a file, and what was left out."""
+
+    runs: tuple[Member, ...]
+    note: str = ""
+    """What was left out and why; empty for nothing."""
+
+
+@runtime_checkable
+class HoldsRuns(Protocol):
+    """An importer whose files may hold several runs (a database, a table with a column of run names)."""
+
+    def members(self, path: Path) -> Members:
+        """The runs in the file. None where it cannot be read: `read` then says why."""
+        ...
+
+    def read_member(self, path: Path, shown: str, member: str) -> Imported:
+        """Read one run, as `read` does a file."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RunDirectory:
+    """A directory that is one run in itself, whatever its files and sub-directories are called."""
+
+    name: str
+    files: tuple[Path, ...] = ()
+    """Its files, which `read` takes."""
+    below: tuple[str, ...] = ()
+    """Sub-directories that may hold files of other formats: they belong to the same run."""
+    left_out: str = ""
+    """Why the run is left out (`deleted`); empty for a run that is read."""
+
+
+@runtime_checkable
+class OwnsDirectories(Protocol):
+    """An importer whose runs are directories of a fixed form."""
+
+    def directory(self, path: Path, files: Sequence[str]) -> RunDirectory | None:
+        """The run that a directory with these files is, None for any other directory."""
+        ...
+
+
+@runtime_checkable
+class Accompanies(Protocol):
+    """An importer of files that say something of a run, where there is one, and are no run by themselves."""
+
+    def accompanies(self, path: Path, head: bytes) -> bool:
+        """Whether an unclaimed file tells something of the run in whose directory it lies."""
+        ...
+
+
+@runtime_checkable
+class Separates(Protocol):
+    """An importer whose files in one directory may be of several runs."""
+
+    def groups(self, paths: Sequence[Path]) -> Mapping[str, Sequence[Path]]:
+        """The files by the run that they are of, with a name for each; asked where a directory holds nothing else."""
+        ...
+
+
+@runtime_checkable
+class HasHome(Protocol):
+    """An importer whose files may lie below the directory of their run, several generations of one of them."""
+
+    def home(self, path: Path) -> Path:
+        """The directory of the run that a file belongs to; its own for most."""
+        ...
+
+    def superseded(self, paths: Sequence[Path]) -> Mapping[Path, str]:
+        """Those of the files of one run that another one replaces, each with the reason."""
+        ...

@@ -11,8 +11,8 @@ from mlcheck.importers.framing import Block, Offsets
 from mlcheck.store.series import Fact, Hints, RawSeries
 from mlcheck.store.statistics import Histogram, histogram_statistics
 
-HISTOGRAMS_HELD = 4096
-"""Histograms are reduced to statistics in batches of this many."""
+BUCKETS_HELD = 1 << 18
+"""Histograms are reduced to statistics in batches of about this many buckets, so that memory is bounded whatever they claim."""
 
 SCALAR_PLUGINS = ("", "scalars")
 """Plugins under which a tensor of one element is a scalar; none is named where a writer leaves the metadata out."""
@@ -122,8 +122,8 @@ class Collector:
         into.wall_times.append(wall_time)
         into.is_tensor.append(is_tensor)
         into.held.append(histogram)
-        self._held += 1
-        if self._held >= HISTOGRAMS_HELD:
+        self._held += 1 + len(histogram.counts)
+        if self._held >= BUCKETS_HELD:
             self._reduce()
 
     def _reduce(self) -> None:

@@ -7,13 +7,17 @@ TensorBoard's `add_hparams` and `add_scalars` open beside a file are no runs of 
 
 import os
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from mlcheck.importers.base import Importer
+from mlcheck.importers.base import Accompanies, HasHome, HoldsRuns, Importer, OwnsDirectories, RunDirectory, Separates
+from mlcheck.importers.found import Discovery, Found, FoundFile
 from mlcheck.importers.registry import importers
-from mlcheck.report import Note, SourceStatus
+from mlcheck.importers.settings_files import HYDRA, SETTINGS
+from mlcheck.importers.tables.places import event_directories, refusal
+from mlcheck.report import Note, SourceState, SourceStatus
+
+__all__ = ["Discovery", "Found", "FoundFile", "discover"]
 
 SPLIT_PART = re.compile(
     r"(train|train_inner|training|learn|fit|val|valid|validation|dev|eval|evaluation|test|testing)|eval_.+",
@@ -34,55 +38,14 @@ NOT_READ = {
     ".hdf5": "HDF5: not read by this version",
     ".keras": "Keras model archive: not read by this version",
     ".parquet": "Parquet: not read by this version",
-    ".csv": "table: not read by this version",
-    ".tsv": "table: not read by this version",
-    ".jsonl": "table: not read by this version",
 }
 """Files that may hold run data which no importer reads yet: named singly, so that nobody takes them for checked."""
 
 HEAD_BYTES = 64
 MAX_NAMED = 200
 """Files of one kind that are named singly when they are not read."""
-
-
-@dataclass(frozen=True, slots=True)
-class FoundFile:
-    """A file that an importer claims."""
-
-    path: Path
-    shown: str
-    """Relative to the scanned path, `/`-separated."""
-    part: str
-    """Its directory relative to the run's, `/`-separated; empty for the run's own."""
-    format: str
-    bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A run before it is read."""
-
-    name: str
-    path: str
-    """Relative to the scanned path; `.` for the path itself."""
-    files: tuple[FoundFile, ...]
-
-    @property
-    def bytes(self) -> int:
-        """Size of its files."""
-        return sum(one.bytes for one in self.files)
-
-
-@dataclass
-class Discovery:
-    """All that was found below the given paths."""
-
-    runs: list[Found] = field(default_factory=list)
-    ignored: list[SourceStatus] = field(default_factory=list)
-    """Files that hold no run data, or that no importer reads yet."""
-    missing: list[str] = field(default_factory=list)
-    """Given paths that do not exist or are no run, with what was looked for."""
-    notes: list[Note] = field(default_factory=list)
+MAX_REFUSED = 20
+"""Tables of one kind for which the reason is looked up why they are none of a run."""
 
 
 def discover(paths: Sequence[str]) -> Discovery:
@@ -92,8 +55,9 @@ def discover(paths: Sequence[str]) -> Discovery:
     seen: set[Path] = set()
     for given in paths:
         name, path = _named(given)
-        if not path.exists():
-            found.missing.append(f"{given}: no such file or directory")
+        reason = _why_missing(path, given)
+        if reason is not None:
+            found.missing.append(f"{given or repr(given)}: {reason}")
             continue
         before = len(found.runs)
         if path.is_dir():
@@ -109,13 +73,41 @@ def discover(paths: Sequence[str]) -> Discovery:
 def _named(given: str) -> tuple[str | None, Path]:
     """`NAME=PATH` when the whole is no path that exists and PATH is one."""
     name, separator, rest = given.partition("=")
-    if separator and name and "/" not in name and not Path(given).exists() and Path(rest).exists():
+    if separator and name and rest and "/" not in name and not _exists(Path(given)) and _exists(Path(rest)):
         return name, Path(rest)
     return None, Path(given)
 
 
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def _why_missing(path: Path, given: str) -> str | None:
+    """Why nothing can be looked for there; None where something can."""
+    if not given.strip():
+        return "an empty path"
+    try:
+        if not path.exists():
+            return "no such file or directory"
+        return None if path.is_dir() or path.is_file() else "no regular file or directory"
+    except OSError as error:
+        return error.strerror or str(error)
+
+
+_KINDS = {
+    "tensorboard": "TensorBoard event files",
+    "table": "tables of metrics (metrics.csv, trainer_state.json …)",
+    "mlflow": "MLflow runs",
+    "console": "training logs",
+}
+
+
 def _looked_for(known: Iterable[Importer]) -> str:
-    return " or ".join({"tensorboard": "TensorBoard event files"}.get(one.format, one.format) for one in known)
+    words = [_KINDS[one.format] for one in known if one.format in _KINDS]
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _head(path: Path) -> bytes:
@@ -134,7 +126,7 @@ def _claim(path: Path, known: Sequence[Importer]) -> str | None:
 def _single_file(path: Path, name: str | None, known: Sequence[Importer], seen: set[Path], found: Discovery) -> None:
     claimed = _claim(path, known)
     if claimed is None:
-        reason = NOT_READ.get(path.suffix.lower(), "no run data")
+        reason = NOT_READ.get(path.suffix.lower()) or refusal(path) or "no run data"
         found.missing.append(f"{path}: {reason} (looked for {_looked_for(known)})")
         found.ignored.append(SourceStatus(path.name, "unknown", "unreadable", reason=reason, bytes=_size(path)))
         return
@@ -142,10 +134,61 @@ def _single_file(path: Path, name: str | None, known: Sequence[Importer], seen: 
     if resolved in seen:
         return
     seen.add(resolved)
-    parent = resolved.parent.name
+    importer = next(one for one in known if one.format == claimed)
+    if isinstance(importer, HoldsRuns):
+        _held(path, path.name, importer, claimed, name, found)
+        return
+    parent = (importer.home(resolved) if isinstance(importer, HasHome) else resolved.parent).name
     part = parent if SPLIT_PART.fullmatch(parent) else ""
     file = FoundFile(path, path.name, part, claimed, _size(path))
     found.runs.append(Found(name or path.name, ".", (file,)))
+
+
+def _held(path: Path, shown: str, importer: HoldsRuns, format_name: str, name: str | None, found: Discovery) -> None:
+    """Add each run of a file that holds several; a file that gives none is a run without series, so that `read` says why."""
+    held = importer.members(path)
+    size = _size(path)
+    if held.note:
+        found.ignored.append(SourceStatus(shown, format_name, "ignored", reason=held.note, bytes=size))
+    elif not held.runs:
+        found.runs.append(Found(name or shown, shown, (FoundFile(path, shown, "", format_name, size),)))
+    for one in held.runs:
+        file = FoundFile(path, f"{shown}#{one.id}", "", format_name, size // len(held.runs), one.id)
+        found.runs.append(Found(f"{name}/{one.name}" if name else one.name, f"{shown}/{one.path}", (file,)))
+
+
+def _directories(
+    top: Path, cannot_list: Callable[[OSError], None]
+) -> Iterator[tuple[Path, list[str], list[str], list[str]]]:
+    """Like os.walk from the top, with the links to directories apart; without recursion, so that no depth of tree ends it.
+
+    The caller may shorten the list of directories.
+    """
+    waiting = [top]
+    while waiting:
+        here = waiting.pop()
+        directories: list[str] = []
+        files: list[str] = []
+        links: list[str] = []
+        try:
+            with os.scandir(here) as entries:
+                for entry in entries:
+                    is_directory = _is_directory(entry)
+                    (links if is_directory and entry.is_symlink() else directories if is_directory else files).append(
+                        entry.name
+                    )
+        except OSError as error:
+            cannot_list(error)
+            continue
+        yield here, directories, sorted(files), sorted(links)
+        waiting += [here / name for name in reversed(directories)]
+
+
+def _is_directory(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _size(path: Path) -> int:
@@ -163,30 +206,50 @@ class _Walk:
     ) -> None:
         self.top = top
         self.top_name = name or (top.name if top.name not in ("", ".", "..") else top.resolve().name) or "run"
+        self.name = name
         self.known = known
+        self.importer = {one.format: one for one in known}
         self.seen = seen
         self.found = found
         self.claimed: dict[Path, list[tuple[Path, str]]] = {}
         """Directory to its claimed files, with their formats."""
         self.unclaimed: dict[str, list[Path]] = {}
+        self.owned: dict[Path, RunDirectory] = {}
+        """Directories that are one run in themselves."""
+        self.holders: list[tuple[Path, str]] = []
+        """Files that hold several runs, with their formats."""
+        self.left_out: dict[str, list[Path]] = {}
+        self.joined: dict[Path, Path] = {}
+        """Directories that belong to the run of one further up, as if their files lay there."""
 
     def run(self) -> None:
         """Walk, group, and add to what was found."""
         self._walk()
+        self._leave_superseded()
+        self.joined = event_directories(self.claimed)
         groups: dict[Path, list[Path]] = {}
         for directory in self.claimed:
             groups.setdefault(self._root(directory), []).append(directory)
+        self._join_companions(groups)
         for root in sorted(groups):
-            self.found.runs.append(self._found(root, sorted(groups[root])))
+            self.found.runs.extend(self._separated(self._found(root, sorted(groups[root]))))
+        for path, claimed in self.holders:
+            importer = self.importer[claimed]
+            if isinstance(importer, HoldsRuns):
+                _held(path, self._shown(path), importer, claimed, self.name, self.found)
         self._name_the_rest()
 
     def _walk(self) -> None:
-        for current, directories, files in os.walk(self.top, onerror=self._cannot_list):
-            here = Path(current)
+        for here, directories, files, links in _directories(self.top, self._cannot_list):
+            for name in links:
+                self._ignore(here / name, "link", "symbolic link to a directory: not followed")
             for name in sorted(directories):
                 if name == "__MACOSX":
                     self._ignore(here / name, "directory", "copy of macOS file attributes: holds no run data")
-            directories[:] = sorted(d for d in directories if not d.startswith(".") and d != "__MACOSX")
+            directories[:] = sorted(d for d in directories if (not d.startswith(".") and d != "__MACOSX") or d == HYDRA)
+            if (own := self._own(here, files)) is not None:
+                directories[:] = [d for d in directories if d in own.below]
+                continue
             for name in sorted(files):
                 self._file(here / name)
 
@@ -195,23 +258,77 @@ class _Walk:
         status = SourceStatus(self._shown(path), "directory", "unreadable", reason=error.strerror or str(error))
         self.found.ignored.append(status)
 
+    def _own(self, here: Path, files: Sequence[str]) -> RunDirectory | None:
+        """The run that the directory is in itself, noted; None for any other directory."""
+        for importer in self.known:
+            own = importer.directory(here, files) if isinstance(importer, OwnsDirectories) else None
+            if own is None:
+                continue
+            if own.left_out:
+                self.left_out.setdefault(own.left_out, []).append(here)
+                return own
+            self.owned[here] = own
+            for path in own.files:
+                if self._may_be_read(path) and (real := path.resolve()) not in self.seen:
+                    self.seen.add(real)
+                    self.claimed.setdefault(here, []).append((path, importer.format))
+            return own
+        return None
+
     def _file(self, path: Path) -> None:
-        resolved = path.resolve() if path.is_symlink() else path.absolute()
-        if path.is_symlink() and not resolved.is_relative_to(self.top.resolve()):
-            self._ignore(path, "link", "symbolic link out of the scanned path: not followed")
-            return
-        if not path.is_file():
-            return
-        if not os.access(path, os.R_OK):
-            status = SourceStatus(self._shown(path), "unknown", "unreadable", reason="permission denied")
-            self.found.ignored.append(status)
+        if not self._may_be_read(path):
             return
         claimed = _claim(path, self.known)
         if claimed is None:
             self.unclaimed.setdefault(path.suffix.lower(), []).append(path)
         elif (real := path.resolve()) not in self.seen:
             self.seen.add(real)
-            self.claimed.setdefault(path.parent, []).append((path, claimed))
+            if isinstance(self.importer[claimed], HoldsRuns):
+                self.holders.append((path, claimed))
+            else:
+                self.claimed.setdefault(self._home(path, claimed), []).append((path, claimed))
+
+    def _home(self, path: Path, claimed: str) -> Path:
+        """The directory to which a claimed file belongs, its own for most; never above the scanned path."""
+        importer = self.importer[claimed]
+        home = importer.home(path) if isinstance(importer, HasHome) else path.parent
+        return home if home.is_relative_to(self.top) else path.parent
+
+    def _leave_superseded(self) -> None:
+        """Name the files that others of their run replace, and forget them."""
+        for files in self.claimed.values():
+            for format_name in {sort for _, sort in files}:
+                importer = self.importer[format_name]
+                if isinstance(importer, HasHome):
+                    for path, reason in importer.superseded(
+                        [one for one, sort in files if sort == format_name]
+                    ).items():
+                        files.remove((path, format_name))
+                        self._ignore(path, format_name, reason)
+
+    def _may_be_read(self, path: Path) -> bool:
+        """Whether it is a file below the scanned path that can be read; what is not is named."""
+        try:
+            reason = self._why_not(path)
+        except OSError as error:
+            reason = error.strerror or str(error)
+        except RuntimeError:
+            reason = "symbolic link that leads to itself"
+        if reason is None:
+            return True
+        # What is called an event file was meant to be read: that it was not must not go unnoticed.
+        state: SourceState = "unreadable" if "tfevents" in path.name or "denied" in reason else "ignored"
+        self.found.ignored.append(SourceStatus(self._shown(path), "file", state, reason=reason))
+        return False
+
+    def _why_not(self, path: Path) -> str | None:
+        if path.is_symlink() and not path.resolve().is_relative_to(self.top.resolve()):
+            return "symbolic link out of the scanned path: not followed; scan where it leads to"
+        if not path.exists():
+            return "symbolic link that leads nowhere"
+        if not path.is_file():
+            return "no regular file (a pipe, socket or device)"
+        return None if os.access(path, os.R_OK) else "permission denied"
 
     def _shown(self, path: Path) -> str:
         return path.relative_to(self.top).as_posix()
@@ -225,8 +342,11 @@ class _Walk:
 
     def _root(self, directory: Path) -> Path:
         """The directory of the run that a directory with run files belongs to; never above the scanned path."""
-        while directory != self.top and self._is_part(directory):
-            directory = directory.parent
+        for above in (directory, *directory.parents) if self.owned else ():
+            if above in self.owned:
+                return above
+        while directory in self.joined or (directory != self.top and self._is_part(directory)):
+            directory = self.joined.get(directory, directory.parent)
         return directory
 
     def _is_part(self, directory: Path) -> bool:
@@ -277,26 +397,76 @@ class _Walk:
             return True
         return any(one.has_hparams for one in inside) and all(one.points <= 1 for one in inside)
 
+    def _begins_with_its_tags(self, directory: Path, name: str) -> bool:
+        """Whether `name`, the directory's, is that of a curve of torch's `add_scalars`: `Loss_val` with the tag `Loss`."""
+        if "_" not in name or directory not in self.claimed:
+            return False
+        from mlcheck.importers.tensorboard import peek
+
+        tags = [tag for path, sort in self.claimed[directory] if sort == "tensorboard" for tag in peek(path).tags]
+        return bool(tags) and all(name.startswith(tag.replace("/", "_") + "_") for tag in tags)
+
+    def _join_companions(self, groups: dict[Path, list[Path]]) -> None:
+        """Files that tell something of a run join the run of their directory; without one they stay unclaimed."""
+        there = {one: root for root, directories in groups.items() for one in (root, *directories)}
+        for importer in self.known if there else ():
+            if not isinstance(importer, Accompanies):
+                continue
+            for suffix, paths in list(self.unclaimed.items()):
+                homes = {one: _companions_home(one, there) for one in paths}
+                joined = [one for one in paths if homes[one] and importer.accompanies(one, _head(one))]
+                for path in joined:
+                    for home in homes[path]:
+                        self.claimed.setdefault(home, []).append((path, importer.format))
+                        if home not in groups[there[home]]:
+                            groups[there[home]].append(home)
+                self.unclaimed[suffix] = [one for one in paths if one not in joined]
+
+    def _separated(self, run: Found) -> Iterator[Found]:
+        """The run, or several where its files are of one format and that says that they are."""
+        beside = tuple(one for one in run.files if one.format == SETTINGS)
+        files = {one.path: one for one in run.files if one.format != SETTINGS}
+        formats = {one.format for one in files.values()}
+        importer = self.importer[next(iter(formats))]
+        if len(formats) > 1 or len(files) == 1 or not isinstance(importer, Separates):
+            yield run
+            return
+        groups = importer.groups(list(files))
+        if len(groups) == 1:
+            yield run
+            return
+        for name, paths in groups.items():
+            shown = name if run.path == "." else f"{run.path}/{name}"
+            own = shown if self.name is None else f"{run.name}/{name}"
+            yield Found(own, shown, (*(files[one] for one in paths), *beside))
+
     def _found(self, root: Path, directories: Sequence[Path]) -> Found:
         own_split = self.top.resolve().name if root == self.top else ""
-        prefix = own_split if SPLIT_PART.fullmatch(own_split) else ""
+        prefix = own_split if SPLIT_PART.fullmatch(own_split) or self._begins_with_its_tags(root, own_split) else ""
         files = []
         for directory in directories:
-            relative = directory.relative_to(root).as_posix()
+            below = next((one for one in (directory, directory.parent) if one in self.joined), root)
+            relative = directory.relative_to(below).as_posix()
             part = "/".join(one for one in (prefix, "" if relative == "." else relative) if one)
             for path, claimed in self.claimed[directory]:
                 files.append(FoundFile(path, self._shown(path), part, claimed, _size(path)))
         shown = self._shown(root)
-        return Found(self.top_name if shown == "." else shown, shown, tuple(files))
+        name = self.top_name if shown == "." else shown
+        if root in self.owned and (shown != "." or self.name is None):
+            name = self.owned[root].name
+        return Found(name, shown, tuple(files))
 
     def _name_the_rest(self) -> None:
-        """Files that nobody reads: singly where they may hold run data, else counted by kind."""
+        """Files that nobody reads: singly where they may hold run data, else counted by kind. Runs that were left out."""
+        for why, runs in self.left_out.items():
+            count = "1 run is" if len(runs) == 1 else f"{len(runs):,} runs are"
+            self._ignore(runs[0], "directory", f"{count} left out: {why}")
         for suffix, paths in sorted(self.unclaimed.items()):
             reason = NOT_READ.get(suffix)
-            if reason is not None:
-                for path in paths[:MAX_NAMED]:
-                    self._ignore(path, suffix.lstrip("."), reason)
-                paths = paths[MAX_NAMED:]
+            named = paths[: MAX_NAMED if reason else MAX_REFUSED if suffix in (".csv", ".tsv", ".jsonl") else 0]
+            for path in named:
+                self._ignore(path, suffix.lstrip("."), reason or refusal(path) or "no run data")
+            paths = paths[len(named) :]
             if paths:
                 kind = f"*{suffix}" if suffix else "files without a suffix"
                 example = self._shown(paths[0])
@@ -304,6 +474,15 @@ class _Walk:
                 size = sum(_size(path) for path in paths)
                 status = SourceStatus(shown, "other", "ignored", reason=reason or "no run data", bytes=size)
                 self.found.ignored.append(status)
+
+
+def _companions_home(path: Path, there: Mapping[Path, Path]) -> list[Path]:
+    """The directories whose runs a file beside them speaks of: its own; for Hydra's settings all below the job's directory."""
+    directory = path.parent
+    if directory.name != HYDRA:
+        return [directory] if directory in there else []
+    job = directory.parent
+    return [job] if job in there else sorted({root for root in there.values() if root.is_relative_to(job)})
 
 
 def _distinct_names(runs: Sequence[Found], notes: list[Note]) -> list[Found]:

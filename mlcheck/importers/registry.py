@@ -5,9 +5,13 @@ from mlcheck.importers.base import Importer
 
 def importers() -> tuple[Importer, ...]:
     """All importers."""
+    from mlcheck.importers.console.reader import ConsoleImporter
+    from mlcheck.importers.mlflow import MLflowImporter
+    from mlcheck.importers.settings_files import SettingsImporter
+    from mlcheck.importers.tables.importer import TableImporter
     from mlcheck.importers.tensorboard import TensorBoardImporter
 
-    return (TensorBoardImporter(),)
+    return (TensorBoardImporter(), MLflowImporter(), TableImporter(), ConsoleImporter(), SettingsImporter())
 
 
 def by_format(name: str) -> Importer:

@@ -127,7 +127,7 @@ def _table(text: str) -> list[tuple[str, Any]]:
         body = row.removeprefix("|").removesuffix("|") if row.startswith("|") else row
         key, bar, value = body.partition("|")
         if bar and key.strip():
-            pairs.append((key.strip(), _word(value)))
+            pairs.append((key.strip(), printed_value(value)))
     return pairs
 
 
@@ -143,14 +143,14 @@ def _indented(text: str) -> list[tuple[str, Any]]:
         while above and above[-1][0] >= indent:
             above.pop()
         if value:
-            pairs.append(("/".join([*(name for _, name in above), key]), _word(value)))
+            pairs.append(("/".join([*(name for _, name in above), key]), printed_value(value)))
         elif len(above) < DEEPEST:
             above.append((indent, key))
     return pairs
 
 
-def _word(text: str) -> Plain | None:
-    # A printed Python value.
+def printed_value(text: str) -> Plain | None:
+    """A setting as Python prints it: true, false, a number or text; None for None and nothing."""
     body = text.strip()
     if body in ("", "None", "null"):
         return None

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from mlcheck.report import ParamInfo, RuleDetail, RuleInfo
 from mlcheck.reporters.base import Options
+from mlcheck.reporters.text import clean, prose
 
 _TABLE_WIDTH = 100
 """Columns from which the table of rules reads well."""
@@ -37,7 +38,7 @@ def render_rules(rules: Sequence[RuleDetail], options: Options) -> str:
         for info in ordered:
             head = Text(f"{info.id} ").append(_named(info), style="bold").append(f"  {info.category}  ", style="dim")
             console.print(head.append(info.default_severity, style=_COLORS.get(info.default_severity, "")))
-            console.print(Padding(Text(info.summary), (0, 0, 0, 2)))
+            console.print(Padding(Text(prose(info.summary)), (0, 0, 0, 2)))
     else:
         console.print(_table(ordered))
     console.print(f"{len(rules)} rules; mlcheck explain RULE shows one in full")
@@ -45,7 +46,7 @@ def render_rules(rules: Sequence[RuleDetail], options: Options) -> str:
 
 
 def _named(info: RuleInfo) -> str:
-    return info.name if info.status == "stable" else f"{info.name} ({info.status})"
+    return clean(info.name) if info.status == "stable" else f"{info.name} ({info.status})"
 
 
 def _table(infos: Sequence[RuleInfo]) -> Table:
@@ -55,7 +56,7 @@ def _table(infos: Sequence[RuleInfo]) -> Table:
     table.add_column("what it does", ratio=1)
     for info in infos:
         severity = Text(info.default_severity, style=_COLORS.get(info.default_severity, ""))
-        table.add_row(info.id, _named(info), severity, info.category, Text(info.summary))
+        table.add_row(info.id, _named(info), severity, clean(info.category), Text(prose(info.summary)))
     return table
 
 
@@ -69,10 +70,10 @@ def render_explain(rule: RuleDetail, options: Options) -> str:
     for kind, line in _blocks(info.doc):
         if kind == "heading":
             console.print()
-            console.print(Text(line, style="bold"))
+            console.print(Text(prose(line), style="bold"))
         else:
             hang = 4 if line.startswith("- ") else 2
-            console.print(Padding(Text(line), (0, 0, 0, hang - 2 if line.startswith("- ") else hang)))
+            console.print(Padding(Text(prose(line, 10_000)), (0, 0, 0, hang - 2 if line.startswith("- ") else hang)))
     _condition(console, rule)
     if rule.params:
         console.print()
@@ -84,7 +85,7 @@ def render_explain(rule: RuleDetail, options: Options) -> str:
     console.print(Text(f"Regimes: {regimes}"))
     if rule.may_cause:
         console.print(Text(f"May cause: {', '.join(rule.may_cause)}"))
-    console.print(Text(f"From: {rule.origin}; {rule.tests} tests inside"))
+    console.print(Text(f"From: {clean(rule.origin, 300)}; {rule.tests} tests inside"))
     return _text(console)
 
 
@@ -121,7 +122,7 @@ def _condition(console: Console, rule: RuleDetail) -> None:
     grid.add_column()
     for name, text in (*inputs, *rows, *rest):
         if text:
-            grid.add_row(Text(name, style="cyan"), Text(" ".join(text.split())))
+            grid.add_row(Text(clean(name), style="cyan"), Text(prose(" ".join(text.split()), 4_000)))
     console.print(Padding(grid, (0, 0, 0, 2)))
 
 
@@ -129,12 +130,12 @@ def _param(console: Console, rule: str, param: ParamInfo) -> None:
     default = f"{param.default:g}" if isinstance(param.default, float) else str(param.default).lower()
     bounds = [f"from {param.min:g}"] if param.min is not None else []
     bounds += [f"to {param.max:g}"] if param.max is not None else []
-    unit = f" {param.unit}" if param.unit else ""
+    unit = f" {prose(param.unit)}" if param.unit else ""
     line = Text(f"{param.name} = {default}{unit}", style="cyan")
     if bounds:
         line.append(f"  ({' '.join(bounds)})", style="dim")
     console.print(Padding(line, (0, 0, 0, 2)))
     more = param.help + (f" Source: {param.source}" if param.source else "")
     if more:
-        console.print(Padding(Text(more), (0, 0, 0, 4)))
+        console.print(Padding(Text(prose(more, 4_000)), (0, 0, 0, 4)))
     console.print(Padding(Text(f"--set {rule}.{param.name}={default}", style="dim"), (0, 0, 0, 4)))

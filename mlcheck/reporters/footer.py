@@ -3,7 +3,7 @@
 import re
 
 from mlcheck.report import Report, Severity, SourceStatus
-from mlcheck.reporters.text import clean, plural, prose
+from mlcheck.reporters.text import plural, prose
 from mlcheck.reporters.view import RunView, below, visible
 
 
@@ -93,5 +93,5 @@ def why(source: SourceStatus) -> str:
 def requests(report: Report) -> list[str]:
     """What the user asked for and did not get: paths without a run that no note names, unmet requirements."""
     noted = " ".join(note.text for note in report.notes if note.kind == "path")
-    texts = [f"No run data at {clean(path)}." for path in report.missing_paths if path not in noted]
+    texts = [f"No run data at {prose(path, 400)}." for path in report.missing_paths if path not in noted]
     return texts + [prose(text) for text in report.unmet]

@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from mlcheck.store.duplicates import COPYING
 from mlcheck.store.roles import RoleOverride, assign
 from mlcheck.store.series import Floats, Imported, Ints, RawSeries, Series
 from mlcheck.store.stretches import stretches
@@ -55,13 +56,17 @@ class _Rows:
 def assemble(parts: Sequence[Part], overrides: Sequence[RoleOverride] = ()) -> list[Series]:
     """All series of a run, in order of first appearance, with role and labels.
 
-    One tag in one part is one series, its rows those of the part's files in order of time; a tag in two parts is two series. A file
+    One tag in one part is one series, its rows those of the part's files in order of time; a tag in two parts is two series, as is one
+    that a table repeats (store/duplicates.py). A file
     that contributes rows begins a segment, as does a step that goes back (store/stretches.py). Names are made unique with `#2`.
     """
-    rows: dict[tuple[str, str, str, str | None], _Rows] = {}
+    rows: dict[tuple[str, str, str, str | None, str | None], _Rows] = {}
     for part, imported in in_order(parts):
+        origin = imported.status.path if imported.status.format in COPYING else None
         for raw in imported.series:
-            key = (part, raw.tag, raw.kind, raw.hints.worker)
+            if origin is not None:
+                raw = replace(raw, hints=replace(raw.hints, origin=origin))
+            key = (part, raw.tag, raw.kind, raw.hints.worker, origin)
             rows.setdefault(key, _Rows(part, raw)).add(raw)
     taken: dict[str, int] = {}
     return [_series(one, taken, overrides) for one in rows.values()]

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from mlcheck.store.series import Series
+from mlcheck.store import labels as words
+from mlcheck.store.series import Ints, Series
 
 SHORTER = 5
 """An axis whose last step is this many times smaller while time goes by alike counts something else."""
@@ -14,12 +15,14 @@ SHARED_TIME = 0.5
 
 
 def with_axes(series: Sequence[Series]) -> list[Series]:
-    """The series with `axis: epoch` where steps can only be epochs, and without it where they can only be steps.
+    """The series with `axis: epoch` where steps can only be epochs, and without it where they can only be steps; and with role
+    `progress` where what is called a time only counts up.
 
     A loop that logs batches by iteration and validation by epoch writes both as steps (formats.md §1.14). The epochs are those that
     count one by one, last for at least half of the run's wall time, and end at less than a fifth of its last step. The other way
     round, a tag that speaks of epochs (Ludwig's `epoch_loss`) whose steps end where the run's iterations end is on steps.
     """
+    series = _with_counters(series)
     dense = [one for one in series if one.kind == "scalar" and len(one) > 1 and one.axis == "step" and _counts(one)]
     if not dense:
         return list(series)
@@ -28,10 +31,31 @@ def with_axes(series: Sequence[Series]) -> list[Series]:
     return [_placed(one, longest, last, span) for one in series]
 
 
+COUNTER_POINTS = 5
+"""Points from which a time that never falls is taken for a counter."""
+
+
+def _with_counters(series: Sequence[Series]) -> list[Series]:
+    """Composer's `time/batch` and `time/train` count up what has passed; others write how long a batch took under such names."""
+    return [
+        replace(one, role="progress", reason=f"{one.reason}; never falls and grows threefold: counts up")
+        if one.role == "step_time" and words.normalise(one.tag).startswith("time/") and _counts_up(one)
+        else one
+        for one in series
+    ]
+
+
+def _counts_up(one: Series) -> bool:
+    values = one.live.columns.get("value", np.empty(0))
+    if len(values) < COUNTER_POINTS or not np.isfinite(values).all():
+        return False
+    return bool((np.diff(values) >= 0).all() and values[-1] >= 3 * values[0] and values[-1] > 0)
+
+
 def _placed(one: Series, longest: Series, last: int, span: float) -> Series:
     if one is longest or one.kind == "fact" or len(one) < 2:
         return one
-    steps = np.unique(one.steps)
+    steps = distinct(one.steps)
     spacing = int(np.median(np.diff(steps))) if len(steps) > 1 else 0
     mine = int(steps[-1])
     if one.labels.get("axis") == "epoch" and spacing > 1 and 0 <= mine + spacing - last <= 2 * spacing:
@@ -55,3 +79,12 @@ def _span(one: Series) -> float:
     """Seconds from the first to the last record; 0 where unknown."""
     finite = one.wall_times[np.isfinite(one.wall_times)]
     return float(finite.max() - finite.min()) if len(finite) else 0.0
+
+
+def distinct(steps: Ints) -> Ints:
+    """The distinct steps, ascending: as np.unique, which is slow where they are in order, as they nearly always are."""
+    if not len(steps) or (steps[1:] < steps[:-1]).any():
+        return np.unique(steps)
+    first = np.ones(len(steps), dtype=bool)
+    first[1:] = steps[1:] != steps[:-1]
+    return steps[first]

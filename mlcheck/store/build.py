@@ -8,6 +8,7 @@ from mlcheck.errors import UsageError, did_you_mean
 from mlcheck.store.assemble import assemble, in_order
 from mlcheck.store.axes import with_axes
 from mlcheck.store.derive import fact_series
+from mlcheck.store.duplicates import without_copies
 from mlcheck.store.facts import run_facts
 from mlcheck.store.lane import lane
 from mlcheck.store.primary import with_primary
@@ -30,19 +31,19 @@ def build_run(
 
     `parts` holds, for each file, its directory relative to the run's (`` for the run's own, `train`, `tb/validation`) and what came of
     it; `path` is the run's own, relative to the scan. `regime` is the user's word and replaces what the data say. Sources come through
-    as they are, in the order given. Raises UsageError for a regime that is none.
+    in the order given, with a word on what their files repeat of others. Raises UsageError for a regime that is none.
     """
     if regime is not None and regime not in REGIMES:
         raise UsageError(
             f"unknown regime {regime!r}; {did_you_mean(regime, REGIMES) or 'one of ' + ', '.join(REGIMES)}"
         )
-    logged = assemble(parts, overrides)
-    logged = _with_siblings(logged)
-    logged = with_primary(_with_training_metrics(with_axes(logged)))
+    logged = _with_siblings(assemble(parts, overrides))
+    logged = _with_training_metrics(with_axes(logged))
+    logged, sources = without_copies(logged, [imported.status for _, imported in parts])
+    logged = with_primary(logged)
     logged = _with_layer_order(logged)
     stated = [fact for _, imported in in_order(parts) for fact in imported.facts] + list(raw_facts)
     facts = run_facts(stated, logged)
-    sources = [imported.status for _, imported in parts]
     found = Regime(regime, "set by the user") if regime else find_regime(logged, facts, stated)
     return Run(
         name=name,

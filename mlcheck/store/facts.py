@@ -6,7 +6,7 @@ Which keys state which fact is data (data/facts.toml). A fact is never guessed: 
 import math
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -24,9 +24,12 @@ DEPTH = 12
 """Levels of nesting that are looked into."""
 
 _ELSEWHERE = frozenset(
-    {"eval", "evaluation", "val", "valid", "validation", "test", "predict", "inference", "generation_config"}
+    [
+        *("eval", "evaluation", "val", "valid", "validation", "test", "predict", "inference", "generation_config"),
+        *("env", "environment", "env_config", "env_kwargs", "_wandb"),
+    ]
 )
-"""Settings nested under these are not those of training."""
+"""Settings nested under these are not those of training: `env/max_steps` is the length of an episode."""
 
 _NONE = frozenset({"", "none", "null", "no", "false", "off", "~"})
 _NORMAL = re.compile(r"[-\s]+")
@@ -37,12 +40,24 @@ class _Entry(NamedTuple):
     keys: frozenset[str]
     take: str
     beside: str | None
+    unless: str | None
+    under: frozenset[str]
 
 
 @cache
 def _entries() -> tuple[_Entry, ...]:
     data = tomllib.loads(files("mlcheck.store").joinpath("data/facts.toml").read_text(encoding="utf-8"))
-    return tuple(_Entry(e["name"], frozenset(e["keys"]), e["take"], e.get("beside")) for e in data["fact"])
+    return tuple(
+        _Entry(
+            entry["name"],
+            frozenset(entry["keys"]),
+            entry["take"],
+            entry.get("beside"),
+            entry.get("unless"),
+            frozenset(entry.get("under", ())),
+        )
+        for entry in data["fact"]
+    )
 
 
 def run_facts(raw: Sequence[Fact], series: Sequence[Series] = ()) -> dict[str, Value]:
@@ -52,12 +67,12 @@ def run_facts(raw: Sequence[Fact], series: Sequence[Series] = ()) -> dict[str, V
     """
     stated: dict[str, set[Value]] = {}
     by_source: dict[str, set[str]] = {}
-    named = [(fact, last) for fact in raw if (last := _last(fact.key)) is not None]
-    for fact, last in named:
-        by_source.setdefault(fact.source, set()).add(last)
+    named = [(fact, components) for fact in raw if (components := _components(fact.key))]
+    for fact, components in named:
+        by_source.setdefault(fact.source, set()).add(components[-1])
     for entry in _entries():
-        for fact, last in named:
-            if last not in entry.keys or (entry.beside and entry.beside not in by_source[fact.source]):
+        for fact, components in named:
+            if components[-1] not in entry.keys or not _fits(entry, components, by_source[fact.source]):
                 continue
             value = _taken(fact.value, entry.take)
             if value is not None:
@@ -72,10 +87,22 @@ def run_facts(raw: Sequence[Fact], series: Sequence[Series] = ()) -> dict[str, V
     return known
 
 
-def _last(key: str) -> str | None:
-    """The last component of a nested key in normal form; None where it is nested under settings of an evaluation."""
-    parts = [_NORMAL.sub("_", part.strip().lower()) for part in re.split(r"[/.]", key)]
-    return parts[-1] if parts[-1] and not _ELSEWHERE.intersection(parts[:-1]) else None
+def _fits(entry: _Entry, components: Sequence[str], beside: Set[str]) -> bool:
+    """Whether the company of a setting is the one that its entry asks for."""
+    if (entry.beside and entry.beside not in beside) or (entry.unless and entry.unless in beside):
+        return False
+    return not entry.under or bool(entry.under.intersection(components[:-1]))
+
+
+def _components(key: str) -> list[str]:
+    """The components of a nested key in normal form; none where it is nested under settings of an evaluation.
+
+    `--lr` of a command line is `lr`, and so is `lr/value`, since W&B wraps each setting.
+    """
+    parts = [_NORMAL.sub("_", part.strip().lstrip("-").lower()) for part in re.split(r"[/.]", key)]
+    if len(parts) > 1 and parts[-1] == "value":
+        parts.pop()
+    return parts if parts[-1] and not _ELSEWHERE.intersection(parts[:-1]) else []
 
 
 def number(value: Value) -> float | None:
@@ -112,6 +139,10 @@ def _taken(value: Value, take: str) -> Value | None:
     amount = number(value)
     if amount is None:
         return None
+    if take == "count":
+        return amount if amount >= 1 and amount.is_integer() else None
+    if take == "steps unit" and 0 < amount < 1:
+        return f"{amount:g} of the run"
     if take.endswith(" unit"):
         return f"{amount:g} {take.removesuffix(' unit')}" if amount >= 0 else None
     return amount if take == "number" or amount > 0 else None
@@ -135,6 +166,11 @@ def facts_from_yaml(path: Path) -> list[Fact]:
     except (YAMLError, UnicodeDecodeError, ValueError, RecursionError):
         return []
     return _leaves(data, path.name)
+
+
+def facts_from_settings(data: Any, source: str) -> list[Fact]:
+    """The plain values in settings that were read already (a mapping, nested or not), at most `FACTS_IN_FILE` of them."""
+    return _leaves(data, source)
 
 
 def _leaves(data: Any, source: str) -> list[Fact]:

@@ -24,11 +24,16 @@ _GLUED = re.compile(
 _GLUED_AFTER = re.compile(r"\b(loss|acc|accuracy)(?=(?:train|val|valid|validation|test|eval)\b)")
 _SPLIT = re.compile(
     r"\b(?:on )?(?:"
-    r"(?P<train>train(?:ing)?|trn|learn)"
-    r"|(?P<val>val|valid|validat(?:e|ion|ing)|(?<!std )(?<!standard )dev|eval|evaluation|h[eo]ld ?out)"
-    r"|(?P<test>test(?:ing)?))(?: set| split)?\b"
+    r"(?P<train>train(?:ing)?|trn|learn|in sample)"
+    r"|(?P<val>val|vld|valid|validat(?:e|ion|ing)|(?<!std )(?<!standard )dev|eval|evaluation|h[eo]ld ?out|out of sample|oos)"
+    r"|(?P<test>test(?:ing)?|tst))(?: set| split)?\b"
 )
-_SPLIT_LETTERS = ("tr", "val", "test", "dev", "learn", "hold", "held")
+_SPLIT_LETTERS = ("tr", "val", "vld", "test", "tst", "dev", "learn", "hold", "held", "sample", "oos")
+# Two letters name a split only beside the word of a measure: `va_loss`, `acc/tr`.
+_SHORT = {"tr": "train", "va": "val", "vl": "val", "ho": "val", "te": "test", "ts": "test"}
+_MEASURE = r"(?:loss|acc|acc1|accuracy|err|error|mse|mae|rmse|auc|f1|iou|miou|dice|ppl|perplexity|nll|score)"
+_SHORT_BEFORE = re.compile(rf"(?:^|(?<=/))(tr|va|vl|ho|te|ts)(?=[ /](?:\w+ )?{_MEASURE}\b)")
+_SHORT_AFTER = re.compile(rf"(\b{_MEASURE}[ /])(tr|va|vl|ho|te|ts)$")
 _DIRECTORY_FIT = re.compile(r"(?:^|/)fit$")
 
 
@@ -60,9 +65,11 @@ class Core(NamedTuple):
 
 def take_split(name: str) -> Core:
     """Find the split in a normal form. The last word that names one wins: `train/val_loss` is a validation loss."""
-    if not any(letters in name for letters in _SPLIT_LETTERS):
+    long = _SHORT_BEFORE.sub(lambda found: _SHORT[found[1]], name)
+    long = _SHORT_AFTER.sub(lambda found: found[1] + _SHORT[found[2]], long)
+    if not any(letters in long for letters in _SPLIT_LETTERS):
         return Core(name, name, None)
-    apart = _GLUED_AFTER.sub(r"\1 ", _GLUED.sub(r"\1 ", name))
+    apart = _GLUED_AFTER.sub(r"\1 ", _GLUED.sub(r"\1 ", long))
     split = None
     for found in _SPLIT.finditer(apart):
         split = found.lastgroup
@@ -128,7 +135,8 @@ _AVERAGE = re.compile(
     r"^(?:avg|average|mean|reduced|global avg) (?=(?:loss|cost)$)|(?<=^loss)[ /](?:avg|average|mean)$|(?<=^loss) \d$"
 )
 _SMOOTHED = re.compile(r"\b(?:ema|smooth|smoothed|moving (?:avg|average|mean)|exp(?:onential)? avg)\b")
-_LOADER = re.compile(r"/dataloader idx (\d+)$")
+_LOADER = re.compile(r"/dataloader idx (\d+)$|^(?P<set>\d+) (?=[a-z])")
+_PERPLEXITY = re.compile(r"(?:^|.*[ /])(?:ppl|perplexity)$")
 
 
 def shape_of(core: str) -> Shape:
@@ -154,13 +162,15 @@ def shape_of(core: str) -> Shape:
         found = pattern.search(name)
         if found:
             freq, name = found.lastgroup, tidy(name[: found.start()] + name[found.end() :])
-    for _ in range(3):
+    for _ in range(min(3, name.count("/"))):
         name = _LOSS_BEFORE.sub("", _GENERIC.sub("", name))
-    name = _AVERAGE.sub("", name)
+    name = _PERPLEXITY.sub("perplexity", _AVERAGE.sub("", name))
     return Shape(name.replace(" ", "_"), freq, axis, bool(_SMOOTHED.search(name)))
 
 
 def loader_of(core: str) -> str | None:
-    """The number of the data loader that Lightning appends to a metric's name (`…/dataloader_idx_1`), or None."""
+    """The number of a data set: what Lightning appends to a metric's name (`…/dataloader_idx_1`), or what XGBoost and LightGBM put
+    between split and metric (`validation_0-logloss`). None where there is none.
+    """
     found = _LOADER.search(core)
-    return found.group(1) if found else None
+    return found.group(1) or found.group("set") if found else None

@@ -26,6 +26,34 @@ TOTALS = (
 ALIASES = frozenset({"perplexity", "ppl", "bpb", "bpc", "bpd", "bits_per_dim", "bits_per_byte", "bits_per_character"})
 """Other scales of a loss, not parts of it: neither primary beside the loss nor a component."""
 
+OBJECTIVES = (
+    "mse",
+    "mean_squared_error",
+    "l2",
+    "huber",
+    "smooth_l1",
+    "log_cosh",
+    "logcosh",
+    "l1",
+    "mae",
+    "mean_absolute_error",
+    "rmse",
+    "root_mean_squared_error",
+    "msle",
+    "mean_squared_logarithmic_error",
+    "rmsle",
+    "mape",
+    "mean_absolute_percentage_error",
+    "smape",
+    "error",
+    "err",
+)
+"""Errors that a regression minimises, those first that are more often what is minimised and less often only looked at."""
+
+_OBJECTIVE_ROLES = frozenset(
+    ["loss", "loss_component", "value_loss", "policy_loss", "elbo", "log_likelihood", "episode_reward"]
+)
+
 MIXED = 0.5
 """Share of steps with several different values from which a series is a mixture: two series under one tag, or no step at all."""
 
@@ -57,10 +85,13 @@ def with_primary(series: Sequence[Series]) -> list[Series]:
     One loss of a run is primary, under the same name in every split: the only one; else the first of `TOTALS` that is there; else the
     one that both training and validation have. Smoothed copies, other scales (`ALIASES`) and mixtures of two series under one tag are
     none. A split without it whose only loss has another name (`train_loss` beside `val_cross_entropy`) has that as its primary.
-    Where nothing tells a total, no loss is primary: shape rules then judge none, instead of all.
+    Where nothing tells a total, no loss is primary: shape rules then judge none, instead of all. Beside a policy's loss none is
+    either: a total that holds it has no direction. Where there is no loss at all, an error that a regression minimises takes its
+    place (`_with_objective`).
 
     Of several series of that name in a split (`_step` and `_epoch`, two axes) the ones are kept that can be judged; see `_kept`.
     """
+    series = _with_objective(series)
     losses = [one for one in series if one.role == "loss" and one.kind == "scalar" and len(one)]
     mixed = {id(one) for one in losses if is_mixture(one)}
     usable = [
@@ -70,7 +101,7 @@ def with_primary(series: Sequence[Series]) -> list[Series]:
     ]
     if not usable:
         usable = [one for one in losses if id(one) not in mixed]
-    name = _name(usable)
+    name = None if any(one.role == "policy_loss" and len(one) for one in series) else _name(usable)
     chosen = _chosen(usable, name)
     result = []
     for one in series:
@@ -87,6 +118,34 @@ def with_primary(series: Sequence[Series]) -> list[Series]:
         changed = labels != one.labels or role != one.role
         result.append(replace(one, role=role, labels=labels, reason=reason) if changed else one)
     return result
+
+
+def _with_objective(series: Sequence[Series]) -> list[Series]:
+    """The series with an error metric as the loss, in every split, where a run logs nothing else that can be its objective.
+
+    It must be one of `OBJECTIVES` and known of the training set. A plain `error` beside an accuracy is one minus that.
+    """
+    logged = [one for one in series if one.kind == "scalar" and len(one)]
+    if any(one.role in _OBJECTIVE_ROLES for one in logged):
+        return list(series)
+    errors = [one for one in logged if one.role == "error_metric" and one.labels.get("certainty") != "guess"]
+    splits: dict[str, set[str]] = {}
+    for one in errors:
+        splits.setdefault(_metric(one), set()).add(one.labels.get("split", ""))
+    rates = any(one.role == "metric" for one in logged)
+    known = [
+        name for name in OBJECTIVES if "train" in splits.get(name, ()) and not (rates and name in ("error", "err"))
+    ]
+    if not known:
+        return list(series)
+    objective = next((name for name in known if splits[name] & {"val", "test"}), known[0])
+    promoted = {id(one) for one in errors if _metric(one) == objective and "split" in one.labels}
+    return [
+        replace(one, role="loss", reason=f"{one.reason}; promoted: the only objective logged")
+        if id(one) in promoted
+        else one
+        for one in series
+    ]
 
 
 def _name(losses: Sequence[Series]) -> str | None:

@@ -54,10 +54,14 @@ class _Entry:
     why: str
     roles: frozenset[str] = frozenset()
     tags: re.Pattern[str] | None = None
+    raw: re.Pattern[str] | None = None
+    also: re.Pattern[str] | None = None
     facts: re.Pattern[str] | None = None
     unless_facts: re.Pattern[str] | None = None
     splits: bool = False
     needs_any: frozenset[str] = frozenset()
+    unless_roles: frozenset[str] = frozenset()
+    rounds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +87,14 @@ def _entry(one: Mapping[str, Any]) -> _Entry:
         why=one.get("why", "{what}"),
         roles=frozenset(one.get("roles", ())),
         tags=pattern("tags"),
+        raw=pattern("raw"),
+        also=pattern("also"),
         facts=pattern("facts"),
         unless_facts=pattern("unless_facts"),
         splits=bool(one.get("splits", False)),
         needs_any=frozenset(one.get("needs_any", ())),
+        unless_roles=frozenset(one.get("unless_roles", ())),
+        rounds=bool(one.get("rounds", False)),
     )
 
 
@@ -106,7 +114,7 @@ def regime(series: Sequence[Series], facts: Mapping[str, str | float | bool], ra
     stated = [f"{fact.key.lower()}={str(fact.value).lower()}" for fact in raw_facts]
     stated += [f"{key}={str(value).lower()}" for key, value in facts.items()]
     for entry in entries:
-        if entry.needs_any and not entry.needs_any & roles:
+        if entry.unless_roles & roles or (entry.needs_any and not entry.needs_any & roles):
             continue
         what = next(_evidence(entry, logged, names, stated), None)
         if what is not None:
@@ -119,13 +127,25 @@ def regime(series: Sequence[Series], facts: Mapping[str, str | float | bool], ra
 
 def _evidence(entry: _Entry, logged: Sequence[Series], names: Sequence[str], stated: Sequence[str]) -> Iterator[str]:
     """What speaks for an entry: names of series, then settings."""
+    if entry.also and not any(entry.also.search(name) for name in names):
+        return
     for one, name in zip(logged, names, strict=True):
-        by_tag = entry.tags and one.kind == "scalar" and entry.tags.search(name)
+        by_tag = one.kind == "scalar" and _by_tag(entry, one, name)
         by_split = entry.splits and one.role in ("loss", "loss_component") and _named_split(one)
         if one.role in entry.roles or by_tag or by_split:
             yield f"logs {one.name[:_LONGEST_NAME]}"
     if entry.facts and not (entry.unless_facts and any(entry.unless_facts.search(text) for text in stated)):
         yield from (f"states {text[:_LONGEST_NAME]}" for text in stated if entry.facts.search(text))
+
+
+def _by_tag(entry: _Entry, one: Series, name: str) -> bool:
+    found = (entry.tags and entry.tags.search(name)) or (entry.raw and entry.raw.search(one.tag))
+    return bool(found) and (not entry.rounds or _counts_rounds(one))
+
+
+def _counts_rounds(one: Series) -> bool:
+    """Whether its steps are 0, 1, 2 … or 1, 2, 3 …: the rounds of boosting."""
+    return int(one.steps[0]) in (0, 1) and bool(np.all(np.diff(one.steps) == 1))
 
 
 def _named_split(one: Series) -> bool:

@@ -109,6 +109,8 @@ _COLLECTIONS = {
     "metrics": "metric",
 }
 _MODES = {"train": "train", "training": "train", "val": "val", "eval": "val", "validation": "val", "test": "test"}
+_LONG_NUMBER = re.compile(r"\d{4,}")
+"""Numbers that no pattern tells apart (a test holds it): none names one of more than three digits."""
 _DEVICE = re.compile(r"\b(?:gpu|cuda)[ :]?(\d+)\b")
 
 
@@ -159,6 +161,8 @@ def assign(
     mode = _MODES.get((hints.mode or "").lower())
     if mode and _table().roles[role].split != "none":
         labels["split"] = mode
+    if hints.axis and hints.axis != "step":
+        labels.setdefault("axis", hints.axis)
     worker = hints.worker or words.worker_of_part(part)
     if worker is not None:
         labels["worker"] = worker
@@ -192,17 +196,34 @@ def _assign(tag: str, part: str, kind: str) -> Assignment:
     if len(tag) > words.LONGEST:
         return Assignment("other", {"certainty": "guess"}, "name too long")
     core = words.take_split(words.normalise(tag))
+    subjects = _subjects(tag, part, core)
+    alike = _LONG_NUMBER.sub("0000", tag)
+    pattern = _winner(kind, subjects) if alike == tag else _winner_of_alike(alike, part, kind)
+    match = _match(pattern, subjects) if pattern else None
+    if pattern is None or match is None:
+        return Assignment("other", _common("other", core, part) | {"certainty": "guess"}, "nothing known matches")
+    text, groups = match
+    note = f" ({pattern.note})" if pattern.note else ""
+    return Assignment(pattern.role, _labels(pattern, groups, core, part), f"{text!r} in its name{note}")
+
+
+def _subjects(tag: str, part: str, core: words.Core) -> dict[str, str]:
     normal_part = "/".join(words.normalise(directory) for directory in part.split("/")) if part else ""
-    subjects = {"tag": tag, "name": core.name, "core": core.core, "part": normal_part}
-    for pattern in _candidates(kind, core.name, tag):
-        match = _match(pattern, subjects)
-        if match is not None:
-            text, groups = match
-            labels = _labels(pattern, groups, core, part)
-            note = f" ({pattern.note})" if pattern.note else ""
-            return Assignment(pattern.role, labels, f"{text!r} in its name{note}")
-    labels = _common("other", core, part) | {"certainty": "guess"}
-    return Assignment("other", labels, "nothing known matches")
+    return {"tag": tag, "name": core.name, "core": core.core, "part": normal_part}
+
+
+@lru_cache(maxsize=4096)
+def _winner_of_alike(tag: str, part: str, kind: str) -> _Pattern | None:
+    """The pattern for all tags that differ in long numbers only: those of 20,000 experts or layers."""
+    return _winner(kind, _subjects(tag, part, words.take_split(words.normalise(tag))))
+
+
+def _winner(kind: str, subjects: Mapping[str, str]) -> _Pattern | None:
+    """The first pattern that matches."""
+    for pattern in _candidates(kind, subjects["name"], subjects["tag"]):
+        if _match(pattern, subjects) is not None:
+            return pattern
+    return None
 
 
 def _candidates(kind: str, name: str, tag: str) -> Iterable[_Pattern]:

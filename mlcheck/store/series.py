@@ -28,6 +28,10 @@ class Hints:
     """Order of first appearance in the file: the order of layers for importers that keep it."""
     plugin: str | None = None
     """TensorBoard's plugin name: scalars, histograms, hparams, text …"""
+    axis: str | None = None
+    """What its steps count, where the file says so: step, epoch, sample or time."""
+    origin: str | None = None
+    """Path of its file, for formats whose files may repeat what another one holds (store/duplicates.py); set by the store."""
 
 
 @dataclass(frozen=True, slots=True)

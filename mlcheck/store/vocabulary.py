@@ -1,28 +1,28 @@
 """Which patterns of a long table can match a name at all, judged by the letters that they need.
 
-Trying a hundred regular expressions on each of 20,000 tags takes seconds. Every pattern of roles.toml needs at least one run of two or
-more letters (`loss`, `grad`); an index from these runs to the patterns leaves a handful to try. The index never changes what matches:
-a test compares it with trying all.
+Trying a hundred regular expressions on each of 20,000 tags takes seconds. Nearly every pattern of roles.toml needs at least one run of
+two or more letters and digits, a letter among them (`loss`, `f1`); an index from these runs to the patterns leaves a handful to try.
+The index never changes what matches: a test compares it with trying all.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 _LOOKAROUND = re.compile(r"\(\?(?:<?[!=])(?:[^()]|\([^()]*\))*\)")
 _GROUP_HEAD = re.compile(r"\(\?(?:P<\w+>|[aiLmsux-]*:)")
 _CLASS_OR_ESCAPE = re.compile(r"\[\^?\]?(?:\\.|[^\]\\])*\]|\\.")
-_OPTIONAL_LETTER = re.compile(r"[a-z](?=[?*{])")
+_OPTIONAL_LETTER = re.compile(r"[a-z0-9](?=[?*{])")
 _OPTIONAL_GROUP = re.compile(r"\((?:[^()]|\([^()]*\))*\)[?*]")
 _EVERYWHERE = frozenset({"train", "training"})
 """Words that half of all tags hold, and that no pattern needs alone: they would make it a candidate for nothing."""
 _REMEMBERED = 50_000
-_FRAGMENT = re.compile(r"[a-z]{2,}")
+_FRAGMENT = re.compile(r"[a-z][a-z0-9]+|[0-9]+[a-z][a-z0-9]*")
 
 
 def fragments(pattern: str) -> frozenset[str]:
-    """Runs of letters of a regular expression, one of which every text that it matches holds.
+    """Runs of letters and digits of a regular expression, one of which every text that it matches holds.
 
-    Letters in look-arounds, classes and escapes, and letters that may be absent, do not count. Case is ignored.
+    Those in look-arounds, classes and escapes, and those that may be absent, do not count. Case is ignored.
     """
     text = _LOOKAROUND.sub(" ", pattern)
     text = _GROUP_HEAD.sub("(", text)
@@ -47,9 +47,10 @@ class Vocabulary:
                 bucket = index.setdefault(fragment[:2], {})
                 bucket[fragment] = bucket.get(fragment, 0) | 1 << number
         self._words: dict[str, int] = {}
+        self._numbers: dict[int, tuple[int, ...]] = {}
         self._index = {start: tuple(bucket.items()) for start, bucket in index.items()}
 
-    def candidates(self, text: str) -> Iterator[int]:
+    def candidates(self, text: str) -> tuple[int, ...]:
         """Numbers of the patterns that can match a lower-case text, ascending."""
         mask = self._always
         for word in _FRAGMENT.findall(text):
@@ -59,10 +60,12 @@ class Vocabulary:
                 if len(self._words) < _REMEMBERED:
                     self._words[word] = known
             mask |= known
-        while mask:
-            lowest = mask & -mask
-            yield lowest.bit_length() - 1
-            mask ^= lowest
+        numbers = self._numbers.get(mask)
+        if numbers is None:
+            numbers = tuple(number for number in range(mask.bit_length()) if mask >> number & 1)
+            if len(self._numbers) < _REMEMBERED:
+                self._numbers[mask] = numbers
+        return numbers
 
     def _mask(self, word: str) -> int:
         mask = 0

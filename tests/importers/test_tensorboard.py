@@ -301,7 +301,7 @@ def test_a_histogram_whose_equal_values_are_written_once(tmp_path):
 
 
 def test_more_histograms_than_are_held_at_a_time(tmp_path, monkeypatch):
-    monkeypatch.setattr("mlcheck.importers.collect.HISTOGRAMS_HELD", 3)
+    monkeypatch.setattr("mlcheck.importers.collect.BUCKETS_HELD", 5)
     events = []
     for step in range(8):
         event = event_pb2.Event(wall_time=1.0, step=step)

@@ -55,6 +55,49 @@ def test_parts_of_a_total_become_components() -> None:
     assert by_tag(run.series, "mlm_loss").labels["better"] == "none"
 
 
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        (["train/mse", "val/mse"], {"train/mse", "val/mse"}),
+        (["mse", "val_mse"], {"mse", "val_mse"}),
+        (["train_rmse", "val_rmse", "train_mae", "val_mae"], {"train_mae", "val_mae"}),
+        (["train_huber"], {"train_huber"}),
+        (["train/error", "test/error"], {"train/error", "test/error"}),
+        (["train/nll", "val/nll"], {"train/nll", "val/nll"}),
+        # The mean squared error is known of the validation set only: the absolute error is what both have.
+        (["train/mse", "train/mae", "val/mae"], {"train/mae", "val/mae"}),
+        (["train/mse", "val/mse", "train/loss"], {"train/loss"}),
+        (["val/mse"], set()),
+        (["mse"], set()),
+        (["train/wer", "val/wer"], set()),
+        (["train/fid", "val/fid"], set()),
+        (["train/error", "val/error", "val/accuracy"], set()),
+        (["train/mse", "val/mse", "train/box_loss"], set()),
+        (["train/mse", "episode_reward"], set()),
+        (["train/perplexity", "val/loss"], {"val/loss"}),
+        (["train/loss", "val/ppl"], {"train/loss"}),
+        (["train/loss", "train/policy_loss"], set()),
+    ],
+)
+def test_what_stands_for_the_loss(tags: list[str], expected: set[str]) -> None:
+    assert primary(run_of(*(raw(tag, TEN) for tag in tags))) == expected
+
+
+def test_a_promoted_error_is_a_loss_and_says_so() -> None:
+    run = run_of(raw("train/mse", TEN), raw("val/mse", TEN), raw("val/mae", TEN))
+    found = by_tag(run.series, "train/mse")
+    assert (found.role, found.labels["certainty"], found.labels["better"]) == ("loss", "pattern", "lower")
+    assert "promoted: the only objective logged" in found.reason
+    assert by_tag(run.series, "val/mae").role == "error_metric"
+
+
+def test_perplexity_in_all_spellings_is_one_metric() -> None:
+    run = run_of(*(raw(tag, TEN) for tag in ("loss", "val_ppl", "eval/perplexity", "lm loss validation ppl")))
+    perplexities = [one for one in run.series if one.labels.get("metric") == "perplexity"]
+    assert {one.role for one in perplexities} == {"loss"}
+    assert len(perplexities) == 3
+
+
 def test_without_a_total_losses_stay_losses() -> None:
     run = run_of(raw("a_special_loss", TEN), raw("another_loss", TEN))
     assert {one.role for one in run.series if one.kind == "scalar"} == {"loss"}

@@ -39,7 +39,18 @@ def regime_of(tags: list[str], facts: list[Fact] | None = None, part: str = "") 
         (["lm loss", "lm loss validation", "grad-norm"], "pretrain"),
         (["train-logloss", "validation-logloss"], "tree"),
         (["train/loss", "eval/loss", "train/entropy"], "supervised"),
-        (["train/recon_loss", "train/kl_loss", "train/loss"], "supervised"),
+        # Kullback-Leibler annealing makes the total rise by design.
+        (["train/recon_loss", "train/kl_loss", "train/loss"], "unknown"),
+        (["train/recon_loss", "train/loss"], "supervised"),
+        (["train/kl_loss", "train/ce_loss", "train/loss"], "supervised"),
+        (["train/loss", "train/margin", "train/accuracy"], "supervised"),
+        (["train-loss", "validation-loss"], "supervised"),
+        (["train/mfu", "train/loss"], "pretrain"),
+        (["critic_loss", "generator_loss"], "gan"),
+        (["critic_loss", "actor_loss", "gradient_penalty"], "rl"),
+        (["train_loss", "lr/unet"], "supervised"),
+        (["d_a"], "unknown"),
+        (["loss", "align"], "unknown"),
     ],
 )
 def test_regime(tags: list[str], expected: str) -> None:
@@ -87,6 +98,24 @@ def test_ml_agents_schedule_is_no_diffusion() -> None:
 def test_smoke(steps: list[int], wall: float, expected: str) -> None:
     file = imported(raw("train/loss", steps, wall=wall))
     assert build_run("run", "run", [("", file)]).regime.name == expected
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        (range(100), "tree"),
+        (range(1, 101), "tree"),
+        (range(0, 1000, 10), "supervised"),
+        (range(500, 600), "supervised"),
+    ],
+)
+def test_rounds_of_boosting_count_one_by_one(steps: range, expected: str) -> None:
+    file = imported(raw("train-logloss", steps), raw("eval-logloss", steps))
+    assert build_run("run", "run", [("", file)]).regime.name == expected
+
+
+def test_hyphens_beside_an_epoch_counter_are_no_tree() -> None:
+    assert regime_of(["train-error", "validation-error", "epoch"]).name == "supervised"
 
 
 def test_the_table_holds_only_known_regimes() -> None:

@@ -1,12 +1,15 @@
 """Tags get the roles and labels of the table of cases; hints and overrides win over names."""
 
 import csv
+import re
+import time
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlcheck.store import roles
 from mlcheck.store.roles import RoleOverride, assign, known_roles
 from mlcheck.store.series import Hints
 
@@ -87,6 +90,28 @@ def test_results_are_not_shared() -> None:
 @given(st.text(max_size=60), st.sampled_from(["scalar", "tensor"]))
 def test_any_text_has_a_known_role(tag: str, kind: str) -> None:
     assert assign(tag, kind=kind).role in known_roles()
+
+
+def test_no_pattern_tells_long_numbers_apart() -> None:
+    """What _LONG_NUMBER relies on."""
+    table = roles._table()
+    for pattern in (*table.scalars, *table.tensors):
+        for _, regex in pattern.conditions:
+            assert not re.search(r"\d{4}|\\d\{|\[[^\]]*\d[^\]]*\]\{", regex.pattern), regex.pattern
+
+
+def test_tags_that_differ_in_long_numbers_keep_their_own_labels() -> None:
+    found = [assign(f"val/expert_{number}_loss") for number in (7, 1234, 99999)]
+    assert {one.role for one in found} == {"loss_component"}
+    assert [one.labels["metric"] for one in found] == ["expert_7_loss", "expert_1234_loss", "expert_99999_loss"]
+    assert "1234" in found[1].reason
+
+
+def test_twenty_thousand_experts_take_less_than_a_second() -> None:
+    start = time.process_time()
+    for number in range(20_000):
+        assign(f"train/expert_{number}_loss")
+    assert time.process_time() - start < 1
 
 
 def test_hostile_length_is_cheap() -> None:

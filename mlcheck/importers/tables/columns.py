@@ -1,0 +1,319 @@
+"""Gathers the columns of a table, whatever it is read from, and makes series of them: which column is the step, which the time."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlcheck.importers.tables.cells import Numbers
+from mlcheck.importers.tables.writers import Writer, normal
+from mlcheck.store.series import Floats, Hints, Ints, RawSeries
+
+MOST_COLUMNS = 50_000
+"""Columns of one table; what writes more has made names of data."""
+MOST_MODES = 16
+"""Different words in the column that names the split."""
+MOSTLY = 0.9
+"""Share of the rows that state a step in the column that is taken for it."""
+WHOLE = 0.99
+"""Share of a step column's numbers that are whole."""
+_FAR = 2.0**62
+
+_MODES = {
+    "train": "train",
+    "training": "train",
+    "learn": "train",
+    "fit": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "validate": "val",
+    "eval": "val",
+    "evaluation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}
+
+
+@dataclass(slots=True)
+class _Column:
+    name: str
+    rows: list[Ints] = field(default_factory=list)
+    values: list[Floats] = field(default_factory=list)
+    numbers: int = 0
+    texts: int = 0
+    text_bytes: int = 0
+    first_text: tuple[int, str] | None = None
+    """Line and text of the first cell that is no number."""
+
+    def joined(self) -> tuple[Ints, Floats]:
+        if len(self.rows) != 1:
+            self.rows = [np.concatenate(self.rows) if self.rows else np.empty(0, dtype=np.int64)]
+            self.values = [np.concatenate(self.values) if self.values else np.empty(0)]
+        return self.rows[0], self.values[0]
+
+    @property
+    def is_text(self) -> bool:
+        return self.texts > self.numbers
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """The series of a table."""
+
+    series: tuple[RawSeries, ...]
+    notes: tuple[str, ...]
+    """What was left out or decided, for the reason in the file's status."""
+    first_wall_time: float
+    step: str | None
+    """The column that counts the steps; None: the rows do."""
+    lost_bytes: int = 0
+    """Cells that are no numbers, in columns of numbers."""
+    texts: int = 0
+    """Columns of texts."""
+
+
+@dataclass(slots=True)
+class Gather:
+    """The columns of one table, row by row block by block."""
+
+    writer: Writer
+    rows: int = 0
+    dropped: int = 0
+    """Columns beyond `MOST_COLUMNS`."""
+    columns: dict[str, _Column] = field(default_factory=dict)
+    modes: dict[str, list[tuple[int, Sequence[str]]]] = field(default_factory=dict)
+    """For columns that may name the split: the row at which each block begins, and its texts."""
+    start: float | None = None
+    """Wall time from which `elapsed` counts, where the file states it."""
+
+    def add(self, name: str, found: Numbers, line_of: Sequence[int] | range, whole: Ints | None = None) -> None:
+        """Add a column of the rows that come next; `end_block` moves on. `line_of` holds the line of each row.
+
+        `whole` is what `found.rows` stands for where that is None: the numbers of all rows of the block, made once.
+        """
+        column = self.columns.get(name)
+        if column is None:
+            if len(self.columns) >= MOST_COLUMNS:
+                self.dropped += 1
+                return
+            column = self.columns[name] = _Column(name)
+        if found.first_text is not None and column.first_text is None:
+            at, text = found.first_text
+            column.first_text = (line_of[at], text)
+        column.texts += found.texts
+        column.text_bytes += found.text_bytes
+        if not len(found.values):
+            return
+        column.numbers += len(found.values)
+        if found.rows is None:
+            rows = np.arange(self.rows, self.rows + len(found.values)) if whole is None else whole
+        else:
+            rows = found.rows + self.rows
+        column.rows.append(rows)
+        column.values.append(found.values)
+
+    def add_mode(self, name: str, texts: Sequence[str]) -> None:
+        """Add the texts of a column that may name the split of each row of the block."""
+        self.modes.setdefault(name, []).append((self.rows, texts))
+
+    def end_block(self, rows: int) -> None:
+        """Count the rows of a block once all of its columns are added."""
+        self.rows += rows
+
+    def table(self) -> Table:
+        """All series, in order of appearance. Steps are int64, wall times float64 seconds."""
+        notes: list[str] = []
+        step, steps = self._steps(notes)
+        walls, is_absolute, times = self._walls()
+        modes = self._mode_of_row()
+        series: list[RawSeries] = []
+        stepless = np.zeros(self.rows, dtype=bool)
+        for column in list(self.columns.values()):
+            if column.name == step or column.name in times or not column.numbers:
+                continue
+            if column.is_text:
+                notes.append(f"column {column.name!r} is left out: text, and {column.numbers:,} numbers")
+                continue
+            rows, values = column.joined()
+            known = np.isfinite(steps[rows])
+            if not known.all():
+                stepless[rows[~known]] = True
+                rows, values = rows[known], values[known]
+            one = _Source(column.name, rows, values, steps, walls)
+            series += self._by_mode(one, modes) if modes is not None else [self._series(one, None)]
+        mixed = self._mixed()
+        notes += self._notes(stepless, mixed)
+        first = walls[np.isfinite(walls)][:1] if is_absolute else np.empty(0)
+        axis = self.axis(step)
+        kept = [one for one in series if len(one.steps)]
+        return Table(
+            series=tuple(_hinted(one, order, axis) for order, one in enumerate(kept)),
+            notes=tuple(notes),
+            first_wall_time=float(first[0]) if len(first) else float("nan"),
+            step=step,
+            lost_bytes=sum(one.text_bytes for one in mixed),
+            texts=sum(one.is_text for one in self.columns.values()),
+        )
+
+    # Steps
+
+    def _steps(self, notes: list[str]) -> tuple[str | None, Floats]:
+        """The column that counts the steps, and the step of each row (NaN where none is stated)."""
+        writer = self.writer
+        if writer.cumulative is not None:
+            lengths = self._spread(writer.cumulative)
+            return None, np.cumsum(np.nan_to_num(lengths, posinf=0.0, neginf=0.0))
+        by_name = {normal(name): column for name, column in reversed(self.columns.items())}
+        usable = []
+        for name in (*writer.steps, *writer.epochs):
+            column = by_name.get(name)
+            if column is None or not column.numbers or column.is_text:
+                continue
+            rows, values = column.joined()
+            whole = np.isfinite(values) & (np.abs(values) < _FAR) & (values == np.floor(values))
+            if whole.mean() < WHOLE:
+                continue
+            moves = float(values[whole].max() > values[whole].min()) or float(self.rows <= 2)
+            usable.append((bool(moves), len(rows) >= MOSTLY * self._stated(), column, rows[whole], values[whole]))
+        if not usable:
+            if not writer.rows and self.columns:
+                notes.append("no column counts whole steps: the rows are counted")
+            return None, np.arange(self.rows, dtype=np.float64)
+        usable.sort(key=lambda one: (not (one[0] and one[1]), not one[0], not one[1]))
+        _, _, column, rows, values = usable[0]
+        steps = np.full(self.rows, np.nan)
+        steps[rows] = values
+        return column.name, steps
+
+    def _stated(self) -> int:
+        """Rows that state anything at all."""
+        return max((column.numbers for column in self.columns.values()), default=0)
+
+    def _spread(self, name: str) -> Floats:
+        """A column over all rows, NaN where it is blank."""
+        column = next((one for one in self.columns.values() if normal(one.name) == name), None)
+        spread = np.full(self.rows, np.nan)
+        if column is not None:
+            rows, values = column.joined()
+            spread[rows] = values
+        return spread
+
+    def axis(self, step: str | None) -> str | None:
+        """What the steps count, where the step column tells."""
+        if step is None:
+            return "epoch" if self.writer.rows else None
+        return "epoch" if normal(step) in self.writer.epochs and "episode" not in normal(step) else None
+
+    # Wall times
+
+    def _walls(self) -> tuple[Floats, bool, set[str]]:
+        """The wall time of each row, whether it is counted from the epoch, and the columns that are times and no quantities."""
+        times: set[str] = set()
+        by_name = {normal(name): name for name in self.columns}
+        walls, is_absolute = np.full(self.rows, np.nan), False
+        for name in (*self.writer.stamps, *self.writer.elapsed):
+            given = by_name.get(name)
+            if given is None or self.columns[given].is_text:
+                continue
+            times.add(given)
+            if np.isfinite(walls).any():
+                continue
+            column = self._spread(name)
+            seconds, absolute = _seconds(column, name in self.writer.stamps)
+            if seconds is not None:
+                walls, is_absolute = seconds, absolute
+        if not is_absolute and self.start is not None and np.isfinite(walls).any():
+            return walls + self.start, True, times
+        return walls, is_absolute, times
+
+    # Series
+
+    def _mode_of_row(self) -> NDArray[np.str_] | None:
+        """The split that each row names, empty where none; None where no column names splits."""
+        for pieces in self.modes.values():
+            words = {text.strip().lower() for _, texts in pieces for text in texts}
+            if not any(word in _MODES for word in words) or len(words) > MOST_MODES:
+                continue
+            modes = np.full(self.rows, "", dtype="U16")
+            for start, texts in pieces:
+                modes[start : start + len(texts)] = [text.strip().lower()[:16] for text in texts]
+            return modes
+        return None
+
+    def _by_mode(self, one: "_Source", modes: NDArray[np.str_]) -> Iterator[RawSeries]:
+        mine = modes[one.rows]
+        for word in dict.fromkeys(mine.tolist()):
+            chosen = mine == word
+            part = _Source(one.name, one.rows[chosen], one.values[chosen], one.steps, one.walls)
+            yield self._series(part, word or None)
+
+    def _series(self, one: "_Source", mode: str | None) -> RawSeries:
+        tag = self.writer.rename.get(normal(one.name), one.name)
+        tag = f"{mode}/{tag}" if mode else tag
+        split = _MODES.get(mode) if mode else None
+        steps = one.steps[one.rows].astype(np.int64)
+        return RawSeries(tag, "scalar", steps, one.walls[one.rows], {"value": one.values}, Hints(mode=split))
+
+    def _mixed(self) -> list[_Column]:
+        """Columns of numbers in which some cells are none."""
+        found = [one for one in self.columns.values() if one.texts and one.numbers and not one.is_text]
+        return [one for one in found if one.name not in self.modes]
+
+    def _notes(self, stepless: NDArray[np.bool_], mixed: Sequence[_Column]) -> Iterator[str]:
+        if stepless.any():
+            yield f"{_rows(int(stepless.sum()))} without a step left out"
+        if mixed:
+            first = min(mixed, key=lambda one: one.first_text or (0, ""))
+            line, text = first.first_text or (0, "")
+            many = sum(one.texts for one in mixed)
+            cells = "1 cell is" if many == 1 else f"{many:,} cells are"
+            yield f"{cells} no number, first at line {line:,}, column {first.name!r}: {text.strip()[:40]!r}"
+        if self.dropped:
+            yield f"columns beyond {MOST_COLUMNS:,} are left out"
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Source:
+    name: str
+    rows: Ints
+    values: Floats
+    steps: Floats
+    walls: Floats
+
+
+def _hinted(one: RawSeries, order: int, axis: str | None) -> RawSeries:
+    hints = Hints(mode=one.hints.mode, order=order, axis=axis)
+    return RawSeries(one.tag, one.kind, one.steps, one.wall_times, one.columns, hints)
+
+
+def _seconds(column: Floats, is_stamp: bool) -> tuple[Floats | None, bool]:
+    """Seconds of a time column, and whether they count from the epoch; None where they can be no times."""
+    known = column[np.isfinite(column)]
+    if not len(known):
+        return None, False
+    middle = float(np.median(known))
+    if is_stamp:
+        for unit in (1.0, 1e3, 1e6, 1e9):
+            if 1e8 <= middle / unit < 1e10:
+                return column / unit, True
+        return None, False
+    return (column, False) if middle >= 0 and known[-1] >= known[0] else (None, False)
+
+
+def unique_names(names: Sequence[str]) -> list[str]:
+    """The names of columns without padding; equal ones get `#2`, those without a name `column 3`."""
+    counts: dict[str, int] = {}
+    result = []
+    for place, given in enumerate(names, start=1):
+        name = re.sub(r"[\x00-\x1f\ud800-\udfff]", "\ufffd", given.strip()) or f"column {place}"
+        counts[name] = counts.get(name, 0) + 1
+        result.append(name if counts[name] == 1 else f"{name}#{counts[name]}")
+    return result

@@ -1,0 +1,411 @@
+"""The forms in which the popular writers print, from their documentation and source."""
+
+from math import isnan, nan
+from pathlib import Path
+
+import pytest
+
+from mlcheck.store.roles import assign
+from tests.importers.console.logs import axes, claims, facts, of, points, read, walls, write
+
+
+def test_nanogpt(tmp_path: Path) -> None:
+    text = (
+        "tokens per iteration will be: 491,520\n"
+        "number of parameters: 123.59M\n"
+        "step 0: train loss 10.9885, val loss 10.9889\n"
+        "iter 0: loss 10.9883, time 57183.32ms, mfu -100.00%\n"
+        "iter 10: loss 9.5001, time 301.11ms, mfu 10.20%\n"
+        "iter 20: loss 8.2502, time 299.50ms, mfu 10.25%\n"
+        "step 20: train loss 8.1, val loss 8.3\n"
+        "saving checkpoint to out\n"
+    )
+    found = of(tmp_path, text)
+    assert found["loss"] == [(0, 10.9883), (10, 9.5001), (20, 8.2502)]
+    assert dict(found["time"]) == pytest.approx({0: 57.18332, 10: 0.30111, 20: 0.2995})
+    assert found["mfu"] == [(0, -100.0), (10, 10.2), (20, 10.25)]
+    assert found["train/loss"] == [(0, 10.9885), (20, 8.1)]
+    assert found["val/loss"] == [(0, 10.9889), (20, 8.3)]
+
+
+KERAS = [("0.6931", "0.5000", "0.6800", "0.5100"), ("0.5", "0.7", "0.55", "0.65"), ("4.0e-01", "0.8", "nan", "0.7")]
+
+
+def keras_lines(end: str, between: str) -> str:
+    text = ""
+    for number, (loss, accuracy, val_loss, val_accuracy) in enumerate(KERAS, 1):
+        text += f"Epoch {number}/3\n"
+        for batch in (1, 50, 99):
+            text += f" {batch}/100 [==>....] - ETA: {batch}s - loss: 9.9{batch} - accuracy: 0.1{batch}{between}"
+        text += f"100/100 [=======] - 3s 30ms/step - loss: {loss} - accuracy: {accuracy}{between}"
+        text += (
+            f"100/100 [=======] - 4s 35ms/step - loss: {loss} - accuracy: {accuracy} - val_loss: {val_loss}"
+            f" - val_accuracy: {val_accuracy}{end}"
+        )
+    return text
+
+
+@pytest.mark.parametrize("between", ["\n", "\r", "\b" * 60], ids=["lines", "carriage returns", "backspaces"])
+def test_keras_progress_is_one_point_an_epoch(tmp_path: Path, between: str) -> None:
+    found = of(tmp_path, keras_lines("\n", between))
+    assert found["loss"] == [(1, 0.6931), (2, 0.5), (3, 0.4)]
+    assert found["accuracy"] == [(1, 0.5), (2, 0.7), (3, 0.8)]
+    assert found["val_accuracy"] == [(1, 0.51), (2, 0.65), (3, 0.7)]
+    assert [step for step, _ in found["val_loss"]] == [1, 2, 3]
+    assert isnan(found["val_loss"][2][1])
+    assert set(found) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+
+
+def test_keras_counts_epochs_and_says_how_many(tmp_path: Path) -> None:
+    imported = read(write(tmp_path, keras_lines("\n", "\r")))
+    assert axes(imported) == {"epoch"}
+    assert facts(imported)["epochs"].value == 3.0
+
+
+def test_keras_3_in_colour(tmp_path: Path) -> None:
+    text = ""
+    for epoch in (1, 2, 3, 4):
+        text += (
+            f"Epoch {epoch}/4\n\r\x1b[1m  1/938\x1b[0m \x1b[37m━━━━\x1b[0m \x1b[1m2:30\x1b[0m 161ms/step - loss: 2.4"
+        )
+        text += (
+            f"\r\x1b[1m938/938\x1b[0m \x1b[32m━━━━\x1b[0m\x1b[37m\x1b[0m \x1b[1m3s\x1b[0m 3ms/step - accuracy: 0.9{epoch}"
+            f" - loss: 0.{9 - epoch}000 - val_loss: 0.5\n"
+        )
+    found = of(tmp_path, text)
+    assert found["loss"] == [(1, 0.8), (2, 0.7), (3, 0.6), (4, 0.5)]
+    assert found["accuracy"] == [(1, 0.91), (2, 0.92), (3, 0.93), (4, 0.94)]
+
+
+def test_keras_verbose_2(tmp_path: Path) -> None:
+    one = "".join(
+        f"Epoch {n}/3\n100/100 - 3s - loss: 0.{n} - val_loss: 0.2{n} - 3s/epoch - 30ms/step\n" for n in (1, 2, 3)
+    )
+    old = "".join(f"Epoch {n}/3\n - 3s - loss: 0.{n} - val_loss: 0.2{n}\n" for n in (1, 2, 3))
+    for text in (one, old):
+        found = of(tmp_path, text)
+        assert found == {"loss": [(1, 0.1), (2, 0.2), (3, 0.3)], "val_loss": [(1, 0.21), (2, 0.22), (3, 0.23)]}
+
+
+@pytest.mark.parametrize(("last", "counts"), [(10, False), (60, True)], ids=["hardly begun", "more than half"])
+def test_keras_killed_within_an_epoch(tmp_path: Path, last: int, counts: bool) -> None:
+    text = keras_lines("\n", "\r") + f"Epoch 4/9\n{last}/100 [=>..] - ETA: 3s - loss: 0.3 - accuracy: 0.9\n"
+    found = of(tmp_path, text)
+    assert ((4, 0.3) in found["loss"]) is counts
+
+
+def test_keras_nan_within_the_first_batches_is_not_lost(tmp_path: Path) -> None:
+    text = keras_lines("\n", "\r") + "Epoch 4/9\n3/100 [>....] - ETA: 3s - loss: nan - accuracy: 0.9\n"
+    step, value = of(tmp_path, text)["loss"][-1]
+    assert step == 4
+    assert isnan(value)
+
+
+HF = [
+    "{'loss': 2.3026, 'grad_norm': 1.25, 'learning_rate': 4.5e-05, 'epoch': 0.1}",
+    "{'loss': 2.1, 'grad_norm': nan, 'learning_rate': 4e-05, 'epoch': 0.2}",
+    "{'eval_loss': 2.05, 'eval_accuracy': 0.5, 'eval_runtime': 1.2, 'epoch': 0.2}",
+    "{'loss': 1.9, 'grad_norm': 1.5, 'learning_rate': 3.5e-05, 'epoch': 0.3}",
+    "{'train_runtime': 12.3, 'train_samples_per_second': 100.0, 'train_loss': 2.1, 'epoch': 0.3}",
+]
+
+
+def test_hf_trainer_without_steps_is_numbered(tmp_path: Path) -> None:
+    path = write(tmp_path, "\n".join(["***** Running training *****", *HF, ""]))
+    imported = read(path)
+    found = points(imported)
+    assert found["train/loss"] == [(1, 2.3026), (2, 2.1), (3, 1.9)]
+    assert found["eval/loss"] == [(2, 2.05)]
+    assert found["eval/accuracy"] == [(2, 0.5)]
+    assert [step for step, value in found["train/grad_norm"] if isnan(value)] == [2]
+    assert found["train/learning_rate"][0] == (1, 4.5e-05)
+    assert "numbered" in (imported.status.reason or "")
+
+
+def test_hf_trainer_in_transformers_5_prints_texts(tmp_path: Path) -> None:
+    text = "".join(
+        f"{{'loss': '2.{n}', 'grad_norm': '1.5', 'learning_rate': '4e-05', 'epoch': '0.{n}'}}\n" for n in (1, 2, 3)
+    )
+    assert of(tmp_path, text)["train/loss"] == [(1, 2.1), (2, 2.2), (3, 2.3)]
+
+
+def test_hf_trainer_takes_its_steps_from_the_progress_bar(tmp_path: Path) -> None:
+    text = "Map: 100%|█████| 77/77 [00:00<00:00, 900.00 examples/s]\n\r  0%|          | 0/60 [00:00<?, ?it/s]"
+    for step, line in zip((20, 40, None, 60, 60), HF, strict=True):
+        if step is None:
+            text += "\r 50%|█████     | 1/2 [00:00<00:00]\r" + " " * 40 + "\r" + line + "\n"
+        else:
+            text += f"\r {step}%|███  | {step}/60 [00:10<00:30,  9.95it/s]\r" + " " * 40 + "\r" + line + "\n"
+    path = write(tmp_path, text)
+    found = points(read(path))
+    assert found["train/loss"] == [(20, 2.3026), (40, 2.1), (60, 1.9)]
+    assert found["eval/loss"] == [(40, 2.05)]
+    assert facts(read(path))["max_steps"].value == 60.0
+
+
+def test_fairseq(tmp_path: Path) -> None:
+    text = (
+        "2021-03-03 10:00:00 | INFO | fairseq.trainer | begin training epoch 1\n"
+        "2021-03-03 10:00:10 | INFO | train_inner | epoch 001:    100 / 1102 loss=13.1, nll_loss=12.9, ppl=7648, wps=3000, ups=1.5,"
+        " num_updates=100, lr=1.25e-05, gnorm=3.1, train_wall=34, wall=45\n"
+        "2021-03-03 10:00:20 | INFO | train_inner | epoch 001:    200 / 1102 loss=11.2, nll_loss=10.9, ppl=2048, wps=3001, ups=1.5,"
+        " num_updates=200, lr=2.5e-05, gnorm=2.1, train_wall=34, wall=55\n"
+        "2021-03-03 10:01:00 | INFO | train | epoch 001 | loss 12.0 | nll_loss 11.8 | ppl 3650 | wps 3000 | num_updates 1102"
+        " | lr 0.0001 | gnorm 2.5 | train_wall 340 | wall 400\n"
+        "2021-03-03 10:01:05 | INFO | valid | epoch 001 | valid on 'valid' subset | loss 10.5 | nll_loss 10.1 | ppl 1097.5"
+        " | wps 9000 | num_updates 1102 | best_loss 10.5\n"
+    )
+    path = write(tmp_path, text)
+    found = points(read(path))
+    assert found["train_inner/loss"] == [(100, 13.1), (200, 11.2)]
+    assert found["train/loss"] == [(1102, 12.0)]
+    assert found["valid/loss"] == [(1102, 10.5)]
+    assert found["valid/ppl"] == [(1102, 1097.5)]
+    assert found["train/lr"] == [(1102, 0.0001)]
+    first = next(one for one in read(path).series if one.tag == "train_inner/loss")
+    assert walls(first)[1] - walls(first)[0] == 10.0
+
+
+def test_fairseq_before_its_sections_had_names(tmp_path: Path) -> None:
+    text = "".join(
+        f"| epoch 00{n} | loss 8.{n} | nll_loss 7.{n} | ppl 100.5 | wps 1000 | num_updates {n}00 | lr 0.0005 | gnorm 1.2\n"
+        f"| epoch 00{n} | valid on 'valid' subset | loss 9.{n} | nll_loss 8.1 | ppl 59.8 | num_updates {n}00\n"
+        for n in (1, 2)
+    )
+    found = of(tmp_path, text)
+    assert found["train/loss"] == [(100, 8.1), (200, 8.2)]
+    assert found["valid/loss"] == [(100, 9.1), (200, 9.2)]
+
+
+def test_fairseq_in_json(tmp_path: Path) -> None:
+    text = "".join(
+        f'2021-03-03 10:00:00 | INFO | train_inner | {{"epoch": 1, "update": 0.{n}, "loss": "3.{n}", "ppl": "9.1",'
+        f' "num_updates": "{n}00", "lr": "1e-05"}}\n'
+        for n in (1, 2, 3)
+    )
+    text += '2021-03-03 10:00:00 | INFO | valid | {"epoch": 1, "valid_loss": "4.5", "valid_num_updates": "300"}\n'
+    found = of(tmp_path, text)
+    assert found["train_inner/loss"] == [(100, 3.1), (200, 3.2), (300, 3.3)]
+    assert found["valid/loss"] == [(300, 4.5)]
+
+
+def test_timm(tmp_path: Path) -> None:
+    text = ""
+    for epoch in (0, 1):
+        for batch, loss in ((0, "6.95"), (50, "6.90"), (99, "6.85")):
+            text += (
+                f"Train: {epoch} [{batch:4d}/100 ({batch:3d}%)]  Loss: {loss} ({9.99})  Time: 0.506s, 2024.5/s  (0.512s, 2000.1/s)"
+                f"  LR: 1.000e-0{epoch + 3}  Data: 0.010 (0.020)\n"
+            )
+        for batch in (0, 24, 48):
+            text += f"Test: [{batch:4d}/48]  Time: 0.1 (0.2)  Loss:  1.23 (1.{epoch}{batch:02d})  Acc@1: 70 (7{epoch}.2)  Acc@5: 9 (91)\n"
+    found = of(tmp_path, text)
+    steps = [0, 50, 99, 100, 150, 199]
+    assert found["train/Loss"] == list(zip(steps, [6.95, 6.9, 6.85] * 2, strict=True))
+    assert found["train/LR"][0] == (0, 1e-3)
+    assert found["train/LR"][-1] == (199, 1e-4)
+    # The average over the evaluation, once, where its last line is.
+    assert found["eval/Loss"] == [(99, 1.048), (199, 1.148)]
+    assert found["eval/Acc@1"] == [(99, 70.2), (199, 71.2)]
+    assert found["eval/Acc@5"] == [(99, 91.0), (199, 91.0)]
+
+
+def test_pytorch_mnist_example(tmp_path: Path) -> None:
+    text = ""
+    for epoch in (1, 2):
+        for seen, percent, loss in ((0, 0, "2.297471"), (640, 50, "1.5")):
+            text += f"Train Epoch: {epoch} [{seen}/1280 ({percent}%)]\tLoss: {loss}\n"
+        text += f"\nTest set: Average loss: 0.052{epoch}, Accuracy: 982{epoch}/10000 (98%)\n\n"
+    found = of(tmp_path, text)
+    assert found["train/Loss"] == [(0, 2.297471), (640, 1.5), (1280, 2.297471), (1920, 1.5)]
+    assert found["test/Average loss"] == [(640, 0.0521), (1920, 0.0522)]
+    assert found["test/Accuracy"] == [(640, 0.9821), (1920, 0.9822)]
+
+
+def test_pytorch_imagenet_example(tmp_path: Path) -> None:
+    text = ""
+    for epoch in (0, 1):
+        for batch in (0, 10):
+            text += (
+                f"Epoch: [{epoch}][  {batch}/20]\tTime  0.500 ( 1.2)\tData  0.01 ( 0.3)\tLoss 6.{batch}e+00 (7.0e+00)"
+                f"\tAcc@1   0.39 (  0.15)\tAcc@5   0.78 (  0.5)\n"
+            )
+        for batch in (0, 10):
+            text += f"Test: [ {batch}/12]\tTime  0.5 ( 1.2)\tLoss 5.0e+00 (5.{epoch}e+00)\tAcc@1   1.39 (  1.15)\n"
+        text += f" *   Acc@1 1{epoch}.500 Acc@5 30.250\n"
+    found = of(tmp_path, text)
+    assert found["train/Loss"] == [(0, 6.0), (10, 6.1), (20, 6.0), (30, 6.1)]
+    assert found["eval/Acc@1"] == [(10, 10.5), (30, 11.5)]
+    assert found["eval/Acc@5"] == [(10, 30.25), (30, 30.25)]
+    assert found["eval/Loss"] == [(10, 5.0), (30, 5.1)]
+
+
+def test_torchvision_tutorial(tmp_path: Path) -> None:
+    text = "".join(
+        f"Epoch {n}/2\n----------\ntrain Loss: 0.{9 - n} Acc: 0.7{n}\nval Loss: 0.{8 - n} Acc: 0.8{n}\n\n"
+        for n in (0, 1, 2)
+    )
+    found = of(tmp_path, text)
+    assert found["train/Loss"] == [(0, 0.9), (1, 0.8), (2, 0.7)]
+    assert found["val/Acc"] == [(0, 0.8), (1, 0.81), (2, 0.82)]
+
+
+def test_mmengine(tmp_path: Path) -> None:
+    text = ""
+    for epoch in (1, 2):
+        for batch in (50, 100):
+            text += (
+                f"2023/01/02 10:00:00 - mmengine - INFO - Epoch(train)  [{epoch}][{batch:3d}/100]  lr: 1.0000e-03  eta: 0:10:00"
+                f"  time: 0.5  data_time: 0.1  memory: 500  loss: 0.{epoch}{batch}  loss_cls: 0.1\n"
+            )
+        text += f"2023/01/02 10:10:00 - mmengine - INFO - Epoch(val)  [{epoch}][10/10]    coco/bbox_mAP: 0.3{epoch}0\n"
+    found = of(tmp_path, text)
+    assert found["train/loss"] == [(50, 0.150), (100, 0.1100), (150, 0.250), (200, 0.2100)]
+    assert found["val/coco/bbox_mAP"] == [(100, 0.31), (200, 0.32)]
+    assert "train/eta" not in found
+
+
+def test_megatron(tmp_path: Path) -> None:
+    text = "".join(
+        f" iteration {n:8d}/  500000 | consumed samples: {n * 256:12d} | elapsed time per iteration (ms): 500.1 |"
+        f" learning rate: 1.5E-04 | global batch size:   256 | lm loss: {9 - n / 100:.6E} | loss scale: 1.0 | grad norm: 1.5 |"
+        " number of skipped iterations:   0 |\n"
+        for n in (100, 200, 300)
+    )
+    text += " validation loss at iteration 300 | lm loss value: 5.100000E+00 | lm loss PPL: 1.640000E+02 | \n"
+    found = of(tmp_path, text)
+    assert found["lm loss"] == [(100, 8.0), (200, 7.0), (300, 6.0)]
+    assert found["grad norm"] == [(100, 1.5), (200, 1.5), (300, 1.5)]
+    assert found["validation/lm loss"] == [(300, 5.1)]
+    assert found["validation/lm loss ppl"] == [(300, 164.0)]
+
+
+def test_detectron2(tmp_path: Path) -> None:
+    text = "".join(
+        f"[01/02 12:00:00 d2.utils.events]:  eta: 0:10:00  iter: {n}  total_loss: 1.{n}  loss_cls: 0.3  time: 0.5012"
+        "  data_time: 0.0100  lr: 0.0002  max_mem: 3000M\n"
+        for n in (19, 39, 59)
+    )
+    found = of(tmp_path, text)
+    assert found["total_loss"] == [(19, 1.19), (39, 1.39), (59, 1.59)]
+    assert found["lr"] == [(19, 0.0002), (39, 0.0002), (59, 0.0002)]
+
+
+def test_pytorch_language_model_example(tmp_path: Path) -> None:
+    text = ""
+    for epoch in (1, 2):
+        for batch in (200, 400):
+            text += f"| epoch   {epoch} |   {batch}/ 500 batches | lr 20.00 | ms/batch 10.52 | loss  7.{batch} | ppl  2049.50\n"
+        text += f"{'-' * 89}\n| end of epoch   {epoch} | time: 30.51s | valid loss  5.{epoch}0 | valid ppl   300.1{epoch}\n{'-' * 89}\n"
+    text += "| end of epoch   3 | time: 30.51s | valid loss  5.30 | valid ppl   300.13\n"
+    found = of(tmp_path, text)
+    assert found["loss"] == [(200, 7.2), (400, 7.4), (700, 7.2), (900, 7.4)]
+    assert found["valid/loss"] == [(400, 5.1), (900, 5.2), (900, 5.3)]
+
+
+def test_lightning_progress_bar(tmp_path: Path) -> None:
+    text = ""
+    for epoch in range(3):
+        for batch in (1, 400, 937):
+            text += f"\rEpoch {epoch}:  {batch // 10}%|███▏   | {batch}/938 [00:04<00:06, 90.00it/s, loss=2.5, v_num=0]"
+        text += f"\rEpoch {epoch}: 100%|█████| 938/938 [00:10<00:00, 90.00it/s, loss=0.{9 - epoch}, v_num=0, val_loss=0.5]\n"
+    assert of(tmp_path, text) == {"loss": [(0, 0.9), (1, 0.8), (2, 0.7)], "val_loss": [(0, 0.5), (1, 0.5), (2, 0.5)]}
+
+
+GENERIC = {
+    "Epoch [{e}/3], Step [{s}/600], Loss: {v}": ("Loss", True),
+    "epoch={e} step={s} loss={v}": ("loss", True),
+    "INFO:root:Epoch: {e} | Iter: {s}/600 | Train Loss: {v} | lr 1e-04": ("Train/Loss", True),
+    "[Epoch {e}] [Batch {s}/600] [D loss: {v}]": ("D loss", True),
+    "2024-01-01 10:00:00,123 - INFO - epoch {e}, step {s}: train loss {v}": ("train/loss", True),
+    '{{"epoch": {e}, "step": {s}, "loss": {v}}}': ("loss", True),
+    "Epoch {e} - loss: {v} - done": ("loss", False),
+    "Epoch {e}: train_loss={v}, val_loss=0.5": ("train_loss", False),
+    "[train] epoch {e} loss {v}": ("train/loss", False),
+    "Epoch {e} [val] loss: {v}": ("val/loss", False),
+    "Finished epoch {e} with loss: {v}": ("loss", False),
+    "[rank0]: epoch {e} loss: tensor({v}, device='cuda:0', grad_fn=<MeanBackward0>)": ("loss", False),
+}
+
+
+@pytest.mark.parametrize(("form", "tag", "steps"), [(form, *rest) for form, rest in GENERIC.items()])
+def test_lines_of_anybody(tmp_path: Path, form: str, tag: str, steps: bool) -> None:
+    wanted, text = [], ""
+    for epoch in (1, 2, 3):
+        for step in (300, 600) if steps else (0,):
+            value = round(3 - epoch / 2 + step / 1000, 4)
+            text += form.format(e=epoch, s=step, v=value) + "\n"
+            wanted.append((600 * (epoch - 1) + step if steps else epoch, value))
+    if '"step"' in form or form.startswith("epoch="):
+        # No length of an epoch is printed: the largest step stands for it.
+        assert [step for step, _ in wanted] == [300, 600, 900, 1200, 1500, 1800]
+    found = of(tmp_path, text)
+    assert found[tag] == wanted
+
+
+def test_steps_that_go_on_by_themselves_are_kept(tmp_path: Path) -> None:
+    text = "".join(f"epoch: {1 + n // 5} step: {n * 100} loss: 0.{n}\n" for n in range(1, 10))
+    assert [step for step, _ in of(tmp_path, text)["loss"]] == [n * 100 for n in range(1, 10)]
+
+
+def test_a_key_of_which_there_are_less_than_three_is_no_series(tmp_path: Path) -> None:
+    text = "".join(f"step {n}: loss=0.{n}\n" for n in (1, 2, 3)) + "step 3: took=5.1\n"
+    assert set(of(tmp_path, text)) == {"loss"}
+
+
+def test_numbers_as_people_print_them(tmp_path: Path) -> None:
+    values = ["1,234.5", "-0.5", "+3", "1e-05", "nan", "-inf", ".25"]
+    text = "".join(f"step {n}: loss={value}\n" for n, value in enumerate(values))
+    found = [value for _, value in of(tmp_path, text)["loss"]]
+    assert found == pytest.approx([1234.5, -0.5, 3.0, 1e-05, nan, float("-inf"), 0.25], nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("tag", "role", "split"),
+    [
+        ("train/loss", "loss", "train"),
+        ("val/loss", "loss", "val"),
+        ("eval/Loss", "loss", "val"),
+        ("train/Loss", "loss", "train"),
+        ("valid/loss", "loss", "val"),
+        ("test/Average loss", "loss", "test"),
+        ("eval/Acc@1", "metric", "val"),
+        ("train/LR", "lr", None),
+        ("train/grad_norm", "grad_norm", None),
+        ("lm loss", "loss", "train"),
+        ("validation/lm loss", "loss", "val"),
+        ("Val/Acc", "metric", "val"),
+    ],
+)
+def test_the_store_knows_the_tags(tag: str, role: str, split: str | None) -> None:
+    found = assign(tag, "", "scalar")
+    assert (found.role, found.labels.get("split")) == (role, split)
+
+
+NO_LOGS = {
+    "README.txt": "Usage\n  step 1: install torch==2.1\n  step 2: run with lr=0.1\n  step 3: expect loss=0.3\n",
+    "requirements.txt": "torch==2.1.0\nnumpy>=1.26\ntqdm==4.66\n",
+    "args.txt": "epochs: 100\nlr: 0.1\nbatch_size: 32\nloss: ce\nsteps: 1000\n",
+    "code.txt": 'for epoch in range(10):\n    loss = step(0.1)\n    print(f"epoch {epoch} loss={loss:.4f}")\n' * 5,
+    "notes.txt": "the batch of 3 steps took loss 0.5 of my time\n" * 10,
+    "sizes.txt": "step=3 width=10 height=20\nstep=4 width=10 height=21\nstep=5 width=11 height=21\n",
+    "labels.txt": "0 cat 0.1\n1 dog 0.2\n2 cow 0.3\n",
+    "server.log": "2024-01-01 10:00:00 GET /step/3 200 12ms\n" * 20,
+    "one.log": "step 1: loss=0.5\nstep 2: loss=0.4\n",
+    "binary.out": "\x7fELF\x02\x01\x01\x00\x00step 1: loss=1\nstep 2: loss=2\nstep 3: loss=3\n",
+}
+
+
+@pytest.mark.parametrize("name", NO_LOGS)
+def test_what_is_no_log_of_a_training(tmp_path: Path, name: str) -> None:
+    assert not claims(write(tmp_path, NO_LOGS[name], name))
+
+
+@pytest.mark.parametrize(
+    "name", ["train.log", "nohup.out", "slurm-123.out", "job.o123.txt", "stdout", "log.txt", "x.err", "slurm-9_1"]
+)
+def test_names_of_logs(tmp_path: Path, name: str) -> None:
+    text = "".join(f"step {n}: loss=0.{n}\n" for n in (1, 2, 3))
+    assert claims(write(tmp_path, text, name))
+    assert not claims(write(tmp_path, text, "train.py"))
+    assert not claims(write(tmp_path, text, "README.md"))

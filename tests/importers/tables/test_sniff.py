@@ -1,0 +1,58 @@
+"""Data sets are no runs."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mlcheck.importers.tables.sniff import look
+
+HOUSES = "Id,MSSubClass,LotArea,SalePrice\n" + "".join(f"{n},{n % 7},{n * 90},{200_000 + n}\n" for n in range(50))
+IRIS = "sepal_length,sepal_width,petal_length,species\n" + "5.1,3.5,1.4,setosa\n4.9,3.0,1.4,setosa\n" * 20
+WEATHER = "timestamp,temperature,humidity,pressure\n" + "".join(
+    f"{1_700_000_000 + n},20.5,0.4,1013\n" for n in range(50)
+)
+PREDICTIONS = "id,label,prediction,score\n" + "".join(f"{n},1,1,0.9\n" for n in range(50))
+SWEEP = "trial,lr,batch_size,accuracy\n" + "".join(f"{n},0.1,32,0.{n}\n" for n in range(1, 9))
+SHUFFLED = "step,loss\n" + "".join(f"{(n * 37) % 101},{n}\n" for n in range(100))
+DIALOGUE = "step,speaker,text,mood,loss\n" + "".join(f"{n},a,hello there,good,0.5\n" for n in range(20))
+
+
+@pytest.mark.parametrize(
+    "table", [HOUSES, IRIS, WEATHER, PREDICTIONS, SWEEP, SHUFFLED, DIALOGUE, "a,b\n", "hello\n", "", "1,2\n3,4\n"]
+)
+def test_a_data_set_is_refused_with_a_reason(tmp_path: Path, table: str) -> None:
+    path = tmp_path / "data.csv"
+    path.write_text(table)
+    assert look(path).refused
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"images": [{"id": 1}], "annotations": [{"id": 1, "bbox": [1, 2, 3, 4]}]},
+        {"lr": 0.1, "milestones": [30, 60, 90]},
+        {"learning_rates": [0.1, 0.01, 0.001]},
+        [{"question": "?", "answer": "!"}],
+        {"accuracy": 0.9, "loss": 0.1},
+        {"losses": [[1, 2], [3, 4]]},
+        [1, 2, 3],
+        {},
+    ],
+)
+def test_other_json_is_refused_with_a_reason(tmp_path: Path, document: object) -> None:
+    path = tmp_path / "some.json"
+    path.write_text(json.dumps(document))
+    assert look(path).refused
+
+
+def test_a_table_without_steps_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(HOUSES)
+    assert "step-like" in (look(path).refused or "")
+
+
+def test_prompts_are_no_run(tmp_path: Path) -> None:
+    path = tmp_path / "data.jsonl"
+    path.write_text("".join(json.dumps({"prompt": "a", "completion": "b", "id": n}) + "\n" for n in range(9)))
+    assert look(path).refused

@@ -1,0 +1,219 @@
+"""The tables of the writers, by the formats that they document."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlcheck.importers.tables.importer import TableImporter
+from tests.importers.tables.helpers import claimed, pairs, points, read
+
+
+def state(step: int = 30) -> dict[str, object]:
+    """A trainer_state.json as transformers' TrainerState.save_to_json writes it."""
+    log = [
+        {"epoch": s / 10, "grad_norm": 1.5, "learning_rate": 1e-4, "loss": 1 / s, "step": s}
+        for s in range(10, step + 1, 10)
+    ]
+    log.append({"epoch": 3.0, "eval_loss": 0.5, "eval_runtime": 2.5, "step": step})
+    log.append({"epoch": 3.0, "step": step, "total_flos": 1e12, "train_loss": 0.25, "train_runtime": 9.5})
+    return {
+        "best_metric": 0.5,
+        "best_model_checkpoint": f"out/checkpoint-{step}",
+        "epoch": 3.0,
+        "global_step": step,
+        "is_local_process_zero": True,
+        "log_history": log,
+        "max_steps": 30,
+        "num_train_epochs": 3,
+        "stateful_callbacks": {"EarlyStoppingCallback": {"args": {"early_stopping_patience": 3}}},
+        "trial_name": None,
+    }
+
+
+def test_trainer_state(tmp_path: Path) -> None:
+    imported = read(tmp_path, "trainer_state.json", json.dumps(state(), indent=2))
+    found = points(imported)
+    assert found["train/loss"] == [(10, 0.1), (20, 0.05), (30, 1 / 30)]
+    assert found["eval/loss"] == [(30, 0.5)]
+    assert found["train/train_loss"] == [(30, 0.25)]
+    facts = {fact.key: fact.value for fact in imported.facts}
+    assert facts["max_steps"] == 30
+    assert facts["stateful_callbacks/EarlyStoppingCallback/args/early_stopping_patience"] == 3
+    assert not {"epoch", "global_step"} & facts.keys()
+    assert (imported.status.format, imported.status.status) == ("trainer_state", "read")
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.7, 0.9])
+def test_a_trainer_state_cut_in_the_middle_gives_what_is_whole(tmp_path: Path, share: float) -> None:
+    text = json.dumps(state(1000), indent=2)
+    cut = text[: int(share * len(text))]
+    imported = read(tmp_path, "trainer_state.json", cut)
+    whole = cut.count('"loss": ') - (0 if cut.rstrip().endswith("}") else 1)
+    losses = pairs(next(one for one in imported.series if one.tag == "train/loss"))
+    assert abs(len(losses) - whole) <= 1
+    assert losses == [(step, 1 / step) for step in range(10, 10 * len(losses) + 1, 10)]
+    assert (imported.status.status, imported.status.tail_only) == ("partial", True)
+    assert f"line {cut.count(chr(10)) + 1:,}" in (imported.status.reason or "")
+
+
+def test_a_trainer_state_that_is_none_is_reported(tmp_path: Path) -> None:
+    for content in ("", "nothing", "[1, 2]", "{}", "version https://git-lfs.github.com/spec/v1\n"):
+        imported = read(tmp_path, "trainer_state.json", content)
+        assert not imported.series
+        assert imported.status.reason
+        assert claimed(tmp_path / "trainer_state.json")
+
+
+def test_nan_in_json_is_a_value(tmp_path: Path) -> None:
+    text = '{"log_history": [{"step": 1, "loss": NaN}, {"step": 2, "loss": -Infinity}, {"step": 3, "loss": null}]}'
+    values = points(read(tmp_path, "trainer_state.json", text))["train/loss"]
+    assert math.isnan(values[0][1])
+    assert values[1:] == [(2, -math.inf)]
+
+
+def test_lightning_metrics_with_sparse_rows(tmp_path: Path) -> None:
+    text = "epoch,lr-Adam,step,train_loss,val_loss\n,0.001,0,,\n0,,49,0.5,\n0,,49,,0.75\n1,,99,0.25,\n1,,99,,0.5\n"
+    imported = read(tmp_path, "metrics.csv", text)
+    assert points(imported)["train_loss"] == [(49, 0.5), (99, 0.25)]
+    assert points(imported)["val_loss"] == [(49, 0.75), (99, 0.5)]
+    assert points(imported)["lr-Adam"] == [(0, 0.001)]
+    assert {one.hints.axis for one in imported.series} == {None}
+
+
+def test_ultralytics_results_with_padded_names(tmp_path: Path) -> None:
+    text = (
+        "                  epoch,                   time,         train/box_loss,       metrics/mAP50(B),                 lr/pg0\n"
+        "                      1,                 12.5,                   1.25,                    0.5,                   0.01\n"
+        "                      2,                 25.0,                      1,                  0.625,                  0.005\n"
+    )
+    imported = read(tmp_path, "results.csv", text)
+    assert points(imported) == {
+        "train/box_loss": [(1, 1.25), (2, 1.0)],
+        "metrics/mAP50(B)": [(1, 0.5), (2, 0.625)],
+        "lr/pg0": [(1, 0.01), (2, 0.005)],
+    }
+    assert {one.hints.axis for one in imported.series} == {"epoch"}
+    assert imported.series[0].wall_times.tolist() == [12.5, 25.0]
+    assert math.isnan(imported.first_wall_time)
+
+
+def test_stable_baselines_progress_and_monitor(tmp_path: Path) -> None:
+    text = "rollout/ep_rew_mean,time/fps,time/time_elapsed,time/total_timesteps,train/loss\n1.5,900,2,2048,\n2.5,900,4,4096,0.5\n"
+    imported = read(tmp_path, "progress.csv", text)
+    assert points(imported)["rollout/ep_rew_mean"] == [(2048, 1.5), (4096, 2.5)]
+    assert points(imported)["train/loss"] == [(4096, 0.5)]
+    lines = [
+        {"rollout/ep_rew_mean": 1.5, "time/total_timesteps": 2048},
+        {"rollout/ep_rew_mean": 2.5, "time/total_timesteps": 4096},
+    ]
+    imported = read(tmp_path, "progress.json", "\n".join(map(json.dumps, lines)) + "\n")
+    assert points(imported) == {"rollout/ep_rew_mean": [(2048, 1.5), (4096, 2.5)]}
+    monitor = '#{"t_start": 1700000000.5, "env_id": "CartPole-v1"}\nr,l,t\n10.0,10,0.5\n25.0,25,1.5\n'
+    imported = read(tmp_path, "0.monitor.csv", monitor)
+    assert points(imported)["monitor/episode_reward"] == [(10, 10.0), (35, 25.0)]
+    assert imported.series[0].wall_times.tolist() == [1700000001.0, 1700000002.0]
+    assert imported.series[0].hints.worker == "0"
+    assert [(fact.key, fact.value) for fact in imported.facts] == [("env_id", "CartPole-v1")]
+
+
+def test_keras_history_in_its_forms(tmp_path: Path) -> None:
+    expected = {"loss": [(0, 0.5), (1, 0.25)], "val_loss": [(0, 0.75), (1, 0.5)]}
+    history = {"loss": [0.5, 0.25], "val_loss": [0.75, 0.5]}
+    for name, content in {
+        "history.json": json.dumps(history),
+        "indented.json": json.dumps(history, indent=4),
+        "nested.json": json.dumps({"params": {"epochs": 2}, "history": history}),
+        "pandas.json": json.dumps(
+            {key: {str(at): value for at, value in enumerate(one)} for key, one in history.items()}
+        ),
+        "history.csv": "loss,val_loss\n0.5,0.75\n0.25,0.5\n",
+        "model.csv": ",loss,val_loss\n0,0.5,0.75\n1,0.25,0.5\n",
+        "training.log": "epoch,loss,val_loss\n0,0.5,0.75\n1,0.25,0.5\n",
+    }.items():
+        imported = read(tmp_path, name, content)
+        found = points(imported)
+        found.pop("column 1", None)
+        assert found == expected, name
+        assert {one.hints.axis for one in imported.series} == {"epoch"}, name
+        assert claimed(tmp_path / name), name
+
+
+def test_dvclive_names_by_the_path(tmp_path: Path) -> None:
+    for folder in ("dvclive/plots/metrics", "out/plots/metrics", "dvclive/scalars", "dvclive"):
+        imported = read(tmp_path, f"{folder}/train/loss.tsv", "step\tloss\n0\t0.5\n1\t0.25\n")
+        assert points(imported) == {"train/loss": [(0, 0.5), (1, 0.25)]}, folder
+
+
+def test_catboost(tmp_path: Path) -> None:
+    imported = read(tmp_path, "learn_error.tsv", "iter\tLogloss\tAUC\n0\t0.5\t0.7\n1\t0.4\t0.8\n")
+    assert points(imported) == {"Logloss": [(0, 0.5), (1, 0.4)], "AUC": [(0, 0.7), (1, 0.8)]}
+    read(tmp_path, "time_left.tsv", "iter\tPassed\tRemaining\n0\t0\t86\n1\t1\t79\n")
+    assert not claimed(tmp_path / "time_left.tsv")
+
+
+def test_tensorboards_csv_download(tmp_path: Path) -> None:
+    imported = read(
+        tmp_path, "run-validation-tag-epoch_loss.csv", "Wall time,Step,Value\n1700000000.5,0,0.5\n1700000001.5,1,0.25\n"
+    )
+    assert points(imported) == {"validation/epoch_loss": [(0, 0.5), (1, 0.25)]}
+    assert imported.first_wall_time == 1700000000.5
+
+
+def test_wandb_lines(tmp_path: Path) -> None:
+    rows = [
+        {
+            "_step": step,
+            "_timestamp": 1.7e9 + step,
+            "_runtime": step,
+            "train": {"loss": 1 / (step + 1)},
+            "hist": {"_type": "histogram", "bins": [1]},
+        }
+        for step in range(3)
+    ]
+    imported = read(tmp_path, "wandb-history.jsonl", "\n".join(map(json.dumps, rows)))
+    assert points(imported) == {"train/loss": [(0, 1.0), (1, 0.5), (2, 1 / 3)]}
+    np.testing.assert_array_equal(imported.series[0].wall_times, [1.7e9, 1.7e9 + 1, 1.7e9 + 2])
+
+
+def test_mmengine_lines_with_a_mode(tmp_path: Path) -> None:
+    rows = ['{"env_info": "linux", "seed": 0}'] + [
+        json.dumps({"mode": mode, "epoch": epoch, "step": 10 * epoch, "loss": 1 / epoch})
+        for epoch in (1, 2)
+        for mode in ("train", "val")
+    ]
+    found = points(read(tmp_path, "scalars.json", "\n".join(rows) + "\n"))
+    assert found["train/loss"] == [(10, 1.0), (20, 0.5)]
+    assert found["val/loss"] == [(10, 1.0), (20, 0.5)]
+
+
+def test_lines_that_are_no_json_are_counted(tmp_path: Path) -> None:
+    rows = [json.dumps({"step": step, "loss": step / 4}) for step in range(6)]
+    rows[2], rows[4] = "{broken", "[1]"
+    text = "\n".join(rows) + '\n{"step": 6, "lo'
+    imported = read(tmp_path, "log.jsonl", text)
+    assert points(imported)["loss"] == [(step, step / 4) for step in (0, 1, 3, 5)]
+    status = imported.status
+    assert "3 lines are lost, first at line 3" in (status.reason or "")
+    assert status.offset == text.index("{broken")
+    assert status.lost_bytes == len("{broken\n[1]\n") + len('{"step": 6, "lo') + 1
+    assert not status.tail_only
+
+
+def test_a_list_of_records(tmp_path: Path) -> None:
+    rows = [{"epoch": epoch, "train": {"loss": 1 / epoch}, "val": {"loss": 2 / epoch}} for epoch in (1, 2)]
+    assert points(read(tmp_path, "log.json", json.dumps(rows, indent=1))) == {
+        "train/loss": [(1, 1.0), (2, 0.5)],
+        "val/loss": [(1, 2.0), (2, 1.0)],
+    }
+
+
+def test_a_file_named_by_its_split(tmp_path: Path) -> None:
+    assert list(points(read(tmp_path, "val_log.csv", "epoch,loss,lr\n1,0.5,0.1\n2,0.25,0.1\n"))) == [
+        "val/loss",
+        "val/lr",
+    ]
+    assert list(points(read(tmp_path, "test_7.csv", "epoch,loss\n1,0.5\n2,0.25\n"))) == ["loss"]
+    assert TableImporter().format == "table"

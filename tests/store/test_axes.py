@@ -1,0 +1,34 @@
+"""What steps and times count, judged by the values and by the other series."""
+
+import numpy as np
+import pytest
+
+from mlcheck.store.build import build_run
+from tests.store.builders import by_tag, imported, raw
+
+HUNDRED = range(100)
+
+
+@pytest.mark.parametrize(
+    ("tag", "values", "expected"),
+    [
+        # Composer counts what has passed under `time/`; others write how long each took.
+        ("time/batch", np.arange(100.0), "progress"),
+        ("time/token", 2048.0 * np.arange(100), "progress"),
+        ("time/train", 0.01 * np.arange(1, 101), "progress"),
+        ("time/epoch", 60 + np.sin(np.arange(100)), "step_time"),
+        ("time/batch", np.full(100, 0.25), "step_time"),
+        ("time/batch", np.linspace(1.0, 1.5, 100), "step_time"),
+        ("time/batch", np.append(np.arange(99.0), np.nan), "step_time"),
+        ("step_time", np.arange(100.0), "step_time"),
+    ],
+)
+def test_times_that_count_up(tag: str, values: np.ndarray, expected: str) -> None:
+    run = build_run("run", "run", [("", imported(raw(tag, HUNDRED, values.tolist()), raw("loss", HUNDRED)))])
+    found = by_tag(run.series, tag)
+    assert found.role == expected, found.reason
+
+
+def test_a_few_points_are_not_enough_for_a_counter() -> None:
+    run = build_run("run", "run", [("", imported(raw("time/batch", range(4), [1.0, 2.0, 3.0, 4.0])))])
+    assert by_tag(run.series, "time/batch").role == "step_time"
