@@ -56,7 +56,8 @@ def judge(rule: Rule, context: RunContext, params: Mapping[str, float | bool | s
 def _what(rule: Rule, name: str) -> str:
     spec = rule.inputs[name]
     split = spec.labels.get("split", [None])
-    return contexts.what(spec.role, split[0])
+    metric = spec.labels.get("metric", [])
+    return contexts.what(metric[0] if metric else spec.role, split[0])
 
 
 class _Case:

@@ -88,12 +88,23 @@ def _isfinite(x: Value) -> Value:
 
 
 def _where(c: Value, a: Value, b: Value) -> Value:
+    if not (_is_condition(a) and _is_condition(b)):
+        # Numbers before they are aligned: beyond its steps a condition is False, and a number is not known.
+        a, b = _as_numbers(a), _as_numbers(b)
+
     def choose(condition: Array, yes: Array, no: Array) -> Array:
-        if np.asarray(yes).dtype == np.bool_ and np.asarray(no).dtype == np.bool_:
-            return np.where(truths(condition), yes, no)
-        return np.where(truths(condition), numbers(yes), numbers(no))
+        chosen: Array = np.where(truths(condition), yes, no)
+        return chosen
 
     return pointwise(choose, c, a, b)
+
+
+def _is_condition(x: Value) -> bool:
+    return isinstance(x, bool) or (isinstance(x, Column) and x.values.dtype == np.bool_)
+
+
+def _as_numbers(x: Value) -> Value:
+    return _like(x, numbers(x.values)) if isinstance(x, Column) else float(x)
 
 
 def _only(x: Value, c: Value) -> Value:
@@ -195,10 +206,20 @@ def _points_since(c: Value) -> Value:
     return Column(np.where(rows >= 0, np.arange(len(rows)) - rows, np.nan), c.axis)
 
 
+def _remembered(x: Column, name: str, number: float, compute: Callable[[], Column | float]) -> Column | float:
+    """A function of a column and a number, computed once for each column: columns of a run are shared by its rules."""
+    key = (name, number)
+    if key not in x.memo:
+        x.memo[key] = compute()
+    return x.memo[key]
+
+
 def _rolling(name: str, function: Callable[..., NDArray[np.float64]]) -> Callable[..., Value]:
     def apply(x: Value, n: Value) -> Value:
         window = scalar(name, "n", n)
-        return _like(x, function(numbers(x.values), window)) if isinstance(x, Column) else x
+        if not isinstance(x, Column):
+            return x
+        return _remembered(x, name, window, lambda: _like(x, function(numbers(x.values), window)))
 
     return apply
 
@@ -222,7 +243,7 @@ def _so_far(function: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> C
 def _whole(name: str) -> Callable[[Value], Value]:
     def apply(x: Value) -> Value:
         if isinstance(x, Column):
-            return whole.whole(name, numbers(x.values))
+            return _remembered(x, name, 0.0, lambda: whole.whole(name, numbers(x.values)))
         if name == "count":
             return float(np.isfinite(x))
         if name == "std":
@@ -234,11 +255,15 @@ def _whole(name: str) -> Callable[[Value], Value]:
 
 def _quantile(x: Value, q: Value) -> Value:
     share = _share("quantile", q)
-    return whole.quantile(numbers(x.values), share) if isinstance(x, Column) else x
+    if not isinstance(x, Column):
+        return x
+    return _remembered(x, "quantile", share, lambda: whole.quantile(numbers(x.values), share))
 
 
 def _noise(x: Value) -> Value:
-    return whole.noise(numbers(x.values)) if isinstance(x, Column) else NAN
+    if not isinstance(x, Column):
+        return NAN
+    return _remembered(x, "noise", 0.0, lambda: whole.noise(numbers(x.values)))
 
 
 FUNCTIONS: Mapping[str, Callable[..., Value]] = MappingProxyType(

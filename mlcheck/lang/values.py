@@ -1,7 +1,7 @@
 """Values of the rule language: a column on an axis, or a scalar."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -38,6 +38,8 @@ class Column:
     axis: Axis
     better: str | None = None
     """`lower`, `higher` or `none` where the input's role has a direction (for `cost`); kept by functions of one column."""
+    memo: dict[tuple[str, float], "Column | float"] = field(default_factory=dict, repr=False)
+    """What functions of this column and a number came to: many rules ask the same of the same series."""
 
 
 Value = Column | float | bool

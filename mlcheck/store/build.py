@@ -16,6 +16,7 @@ from mlcheck.store.regime import REGIMES
 from mlcheck.store.regime import regime as find_regime
 from mlcheck.store.roles import RoleOverride, assign
 from mlcheck.store.series import Fact, Imported, Regime, Run, Series
+from mlcheck.store.totals import with_totals
 
 
 def build_run(
@@ -40,7 +41,7 @@ def build_run(
     logged = _with_siblings(assemble(parts, overrides))
     logged = _with_training_metrics(with_axes(logged))
     logged, sources = without_copies(logged, [imported.status for _, imported in parts])
-    logged = with_primary(logged)
+    logged = with_primary(with_totals(logged))
     logged = _with_layer_order(logged)
     stated = [fact for _, imported in in_order(parts) for fact in imported.facts] + list(raw_facts)
     facts = run_facts(stated, logged)

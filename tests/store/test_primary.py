@@ -30,7 +30,7 @@ def primary(run: Run) -> set[str]:
         (["train_loss", "val_cross_entropy"], {"train_loss", "val_cross_entropy"}),
         (["lm loss", "lm loss validation", "lm loss validation ppl"], {"lm loss", "lm loss validation"}),
         (["a_special_loss", "another_loss"], set()),
-        (["train/box_loss", "train/cls_loss", "train/dfl_loss"], set()),
+        (["train/box_loss", "train/cls_loss", "train/dfl_loss"], {"train/loss (sum of 3 parts)"}),
         (["train/value_loss", "train/policy_loss", "rollout/ep_rew_mean"], set()),
         (["Loss/Discriminator", "Loss/Generator"], set()),
         (["perplexity", "val_perplexity"], {"perplexity", "val_perplexity"}),
