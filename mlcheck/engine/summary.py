@@ -91,7 +91,7 @@ def coverage(context: RunContext, outcomes: Sequence[Outcome], selected: Sequenc
         if o.rule in applicable - checked:
             for word in o.missing or ((o.reason or "").split(":")[0],):
                 silent.setdefault(word, set()).add(o.rule)
-    name = writer(run.series, run.raw_facts)
+    name = writer(run.series, run.raw_facts, [source.format for source in run.sources])
     missing = {word for o in mine for word in o.missing}
     gaps = tuple(
         Gap(word, tuple(sorted(rules)), hint(word, name) if word in missing else "")

@@ -25,12 +25,20 @@ def hint(what: str, writer: str | None) -> str:
     return lines.get(writer or "torch") or lines.get("torch", "")
 
 
-def writer(series: Sequence[Series], facts: Sequence[Fact] = ()) -> str | None:
-    """The writer of a run by its tags and by what it states: hf, lightning, keras, sb3 or torch; None where nothing tells."""
+def writer(series: Sequence[Series], facts: Sequence[Fact] = (), formats: Sequence[str] = ()) -> str | None:
+    """The writer of a run by its tags, by what it states and by the formats of its files: hf, lightning, keras, sb3 or torch; None
+    where nothing tells.
+    """
+    if "trainer_state" in formats:
+        return "hf"
     if any(fact.source.startswith(("args/", "model_config/")) for fact in facts):
         return "hf"
     names = [words.normalise(one.tag) for one in series if one.kind != "fact"]
     for name, pattern in _table()[0]:
         if any(pattern.search(tag) for tag in names):
             return name
+    logged = [one for one in series if one.kind == "scalar"]
+    if {"csv", "json"} & set(formats) and "loss" in names and all(one.axis == "epoch" for one in logged):
+        # Keras' CSVLogger and History: plain names, one row an epoch.
+        return "keras"
     return None

@@ -33,3 +33,8 @@ def test_hint_of_the_writer_else_plain_torch_else_nothing() -> None:
     assert "add_scalar" in hint("validation loss", None)
     assert "add_histogram" in hint("gradients", "sb3")
     assert hint("sources", "hf") == ""
+
+
+def test_the_format_of_a_file_tells_as_well() -> None:
+    assert writer([], formats=["trainer_state"]) == "hf"
+    assert writer([], formats=["tensorboard"]) is None
