@@ -9,7 +9,7 @@ from mlcheck.store.statistics import Histogram
 
 LARGEST = 1 << 31
 """More elements than any protobuf message can hold, even as one byte each."""
-BUCKETS = 100_000
+BUCKETS = 4096
 """A histogram of more buckets than this that repeats its last value is refused: so much is not really there."""
 
 # dtype: (numpy's type in tensor_content, the field of single values); tensorflow/core/framework/{types,tensor}.proto.
