@@ -7,9 +7,10 @@ TensorBoard's `add_hparams` and `add_scalars` open beside a file are no runs of 
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from mlcheck.importers import paths as disk
 from mlcheck.importers.base import Accompanies, HasHome, HoldsRuns, Importer, OwnsDirectories, RunDirectory, Separates
 from mlcheck.importers.found import Discovery, Found, FoundFile
 from mlcheck.importers.registry import importers
@@ -41,7 +42,6 @@ NOT_READ = {
 }
 """Files that may hold run data which no importer reads yet: named singly, so that nobody takes them for checked."""
 
-HEAD_BYTES = 64
 MAX_NAMED = 200
 """Files of one kind that are named singly when they are not read."""
 MAX_REFUSED = 20
@@ -54,8 +54,8 @@ def discover(paths: Sequence[str]) -> Discovery:
     known = importers()
     seen: set[Path] = set()
     for given in paths:
-        name, path = _named(given)
-        reason = _why_missing(path, given)
+        name, path = disk.named(given)
+        reason = disk.why_missing(path, given)
         if reason is not None:
             found.missing.append(f"{given or repr(given)}: {reason}")
             continue
@@ -68,33 +68,6 @@ def discover(paths: Sequence[str]) -> Discovery:
             found.notes.append(Note("path", f"{given}: no run below it (looked for {_looked_for(known)})"))
     found.runs = _distinct_names(found.runs, found.notes)
     return found
-
-
-def _named(given: str) -> tuple[str | None, Path]:
-    """`NAME=PATH` when the whole is no path that exists and PATH is one."""
-    name, separator, rest = given.partition("=")
-    if separator and name and rest and "/" not in name and not _exists(Path(given)) and _exists(Path(rest)):
-        return name, Path(rest)
-    return None, Path(given)
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:
-        return False
-
-
-def _why_missing(path: Path, given: str) -> str | None:
-    """Why nothing can be looked for there; None where something can."""
-    if not given.strip():
-        return "an empty path"
-    try:
-        if not path.exists():
-            return "no such file or directory"
-        return None if path.is_dir() or path.is_file() else "no regular file or directory"
-    except OSError as error:
-        return error.strerror or str(error)
 
 
 _KINDS = {
@@ -110,16 +83,8 @@ def _looked_for(known: Iterable[Importer]) -> str:
     return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def _head(path: Path) -> bytes:
-    try:
-        with open(path, "rb") as file:
-            return file.read(HEAD_BYTES)
-    except OSError:
-        return b""
-
-
 def _claim(path: Path, known: Sequence[Importer]) -> str | None:
-    head = _head(path)
+    head = disk.head(path)
     return next((one.format for one in known if one.claims(path, head)), None)
 
 
@@ -128,7 +93,7 @@ def _single_file(path: Path, name: str | None, known: Sequence[Importer], seen: 
     if claimed is None:
         reason = NOT_READ.get(path.suffix.lower()) or refusal(path) or "no run data"
         found.missing.append(f"{path}: {reason} (looked for {_looked_for(known)})")
-        found.ignored.append(SourceStatus(path.name, "unknown", "unreadable", reason=reason, bytes=_size(path)))
+        found.ignored.append(SourceStatus(path.name, "unknown", "unreadable", reason=reason, bytes=disk.size(path)))
         return
     resolved = path.resolve()
     if resolved in seen:
@@ -140,14 +105,14 @@ def _single_file(path: Path, name: str | None, known: Sequence[Importer], seen: 
         return
     parent = (importer.home(resolved) if isinstance(importer, HasHome) else resolved.parent).name
     part = parent if SPLIT_PART.fullmatch(parent) else ""
-    file = FoundFile(path, path.name, part, claimed, _size(path))
+    file = FoundFile(path, path.name, part, claimed, disk.size(path))
     found.runs.append(Found(name or path.name, ".", (file,)))
 
 
 def _held(path: Path, shown: str, importer: HoldsRuns, format_name: str, name: str | None, found: Discovery) -> None:
     """Add each run of a file that holds several; a file that gives none is a run without series, so that `read` says why."""
     held = importer.members(path)
-    size = _size(path)
+    size = disk.size(path)
     if held.note:
         found.ignored.append(SourceStatus(shown, format_name, "ignored", reason=held.note, bytes=size))
     elif not held.runs:
@@ -155,47 +120,6 @@ def _held(path: Path, shown: str, importer: HoldsRuns, format_name: str, name: s
     for one in held.runs:
         file = FoundFile(path, f"{shown}#{one.id}", "", format_name, size // len(held.runs), one.id)
         found.runs.append(Found(f"{name}/{one.name}" if name else one.name, f"{shown}/{one.path}", (file,)))
-
-
-def _directories(
-    top: Path, cannot_list: Callable[[OSError], None]
-) -> Iterator[tuple[Path, list[str], list[str], list[str]]]:
-    """Like os.walk from the top, with the links to directories apart; without recursion, so that no depth of tree ends it.
-
-    The caller may shorten the list of directories.
-    """
-    waiting = [top]
-    while waiting:
-        here = waiting.pop()
-        directories: list[str] = []
-        files: list[str] = []
-        links: list[str] = []
-        try:
-            with os.scandir(here) as entries:
-                for entry in entries:
-                    is_directory = _is_directory(entry)
-                    (links if is_directory and entry.is_symlink() else directories if is_directory else files).append(
-                        entry.name
-                    )
-        except OSError as error:
-            cannot_list(error)
-            continue
-        yield here, directories, sorted(files), sorted(links)
-        waiting += [here / name for name in reversed(directories)]
-
-
-def _is_directory(entry: "os.DirEntry[str]") -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:
-        return False
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
 
 
 class _Walk:
@@ -240,7 +164,7 @@ class _Walk:
         self._name_the_rest()
 
     def _walk(self) -> None:
-        for here, directories, files, links in _directories(self.top, self._cannot_list):
+        for here, directories, files, links in disk.directories(self.top, self._cannot_list):
             for name in links:
                 self._ignore(here / name, "link", "symbolic link to a directory: not followed")
             for name in sorted(directories):
@@ -335,7 +259,9 @@ class _Walk:
 
     def _ignore(self, path: Path, sort: str, reason: str) -> None:
         self.found.ignored.append(
-            SourceStatus(self._shown(path), sort, "ignored", reason=reason, bytes=_size(path) if path.is_file() else 0)
+            SourceStatus(
+                self._shown(path), sort, "ignored", reason=reason, bytes=disk.size(path) if path.is_file() else 0
+            )
         )
 
     # Which directories are one run
@@ -414,7 +340,7 @@ class _Walk:
                 continue
             for suffix, paths in list(self.unclaimed.items()):
                 homes = {one: _companions_home(one, there) for one in paths}
-                joined = [one for one in paths if homes[one] and importer.accompanies(one, _head(one))]
+                joined = [one for one in paths if homes[one] and importer.accompanies(one, disk.head(one))]
                 for path in joined:
                     for home in homes[path]:
                         self.claimed.setdefault(home, []).append((path, importer.format))
@@ -449,7 +375,7 @@ class _Walk:
             relative = directory.relative_to(below).as_posix()
             part = "/".join(one for one in (prefix, "" if relative == "." else relative) if one)
             for path, claimed in self.claimed[directory]:
-                files.append(FoundFile(path, self._shown(path), part, claimed, _size(path)))
+                files.append(FoundFile(path, self._shown(path), part, claimed, disk.size(path)))
         shown = self._shown(root)
         name = self.top_name if shown == "." else shown
         if root in self.owned and (shown != "." or self.name is None):
@@ -471,7 +397,7 @@ class _Walk:
                 kind = f"*{suffix}" if suffix else "files without a suffix"
                 example = self._shown(paths[0])
                 shown = example if len(paths) == 1 else f"{example} and {len(paths) - 1:,} more {kind}"
-                size = sum(_size(path) for path in paths)
+                size = sum(disk.size(path) for path in paths)
                 status = SourceStatus(shown, "other", "ignored", reason=reason or "no run data", bytes=size)
                 self.found.ignored.append(status)
 
