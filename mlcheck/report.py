@@ -157,7 +157,7 @@ class Outcome:
     count: int = 1
     """Label combinations that it stands for."""
     kind: str | None = None
-    """Sort of reason: `regime` or `unlogged` (the rule does not apply), `input`, `short`, `axis`, `direction`."""
+    """Sort of reason: `regime` or `unlogged` (the rule does not apply), `input`, `ambiguous`, `short`, `axis`, `direction`."""
     missing: tuple[str, ...] = ()
     """For kind `input`: what nobody logged, such as `validation loss`."""
     labels: Mapping[str, str] = field(default_factory=dict)

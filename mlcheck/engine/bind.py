@@ -101,6 +101,14 @@ class Binding:
         """Inputs that are not optional and that nothing in the run answers."""
         return [name for name, found in self.found.items() if not self.rule.inputs[name].optional and not found]
 
+    def lacks_only_primary(self, name: str) -> bool:
+        """Whether series would bind to an input if one of them were known to be the primary one."""
+        spec = self.rule.inputs[name]
+        labels = {label: values for label, values in spec.labels.items() if label != "primary"}
+        if len(labels) == len(spec.labels):
+            return False
+        return bool(matching(self.context, spec.model_copy(update={"labels": labels}), self.keys[name]))
+
     def combinations(self) -> list[Combination]:
         """The natural join of the inputs over the labels that they share. Raises JoinError when it is too large."""
         # A model of 20,000 layers may be judged layer by layer; what must not happen is that inputs multiply.

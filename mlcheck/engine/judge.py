@@ -36,6 +36,13 @@ def judge(rule: Rule, context: RunContext, params: Mapping[str, float | bool | s
         return
     binding = Binding(rule, context, params)
     missing = binding.missing()
+    unclear = [name for name in missing if binding.lacks_only_primary(name)]
+    if unclear:
+        what = _what(rule, unclear[0])
+        yield Skip(
+            "ambiguous", f"{what}: several are logged, none is told to be the total; give split or role under [roles]"
+        )
+        return
     if missing:
         words = tuple(dict.fromkeys(_what(rule, name) for name in missing))
         reason = f"{', '.join(words)}: none logged"

@@ -23,7 +23,7 @@ class Skip:
     """A combination, or a whole rule, that could not be judged."""
 
     kind: str
-    """`regime`, `input`, `unlogged`, `short`, `axis`, `direction`."""
+    """`regime`, `input`, `unlogged`, `ambiguous`, `short`, `axis`, `direction`."""
     reason: str
     missing: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)

@@ -178,3 +178,13 @@ def test_episodes_and_cost(rule_text: str) -> None:
     assert found.cost is not None
     assert (found.cost.steps, found.cost.hours) == (19, 19.0)
     assert found.cost.share == pytest.approx(19 / 29, abs=1e-3)
+
+
+def test_losses_of_which_none_is_the_total_are_not_called_missing(rule_text: str) -> None:
+    text = rule_text.replace("split: train}", "split: train, primary: true}")
+    given = {"fit.loss.minibatch": "3x9", "check.loss": "3x9"}
+    (outcome,) = judged(text, given).outcomes
+    assert (outcome.outcome, outcome.kind, outcome.missing) == ("skipped", "ambiguous", ())
+    assert "[roles]" in (outcome.reason or "")
+    (outcome,) = judged(text, {"lr": "3x9"}).outcomes
+    assert (outcome.kind, outcome.missing) == ("input", ("training loss",))
