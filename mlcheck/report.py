@@ -11,7 +11,7 @@ from typing import Literal
 
 SCHEMA = "mlcheck.report/1"
 
-NOT_APPLICABLE = frozenset({"regime", "unlogged"})
+NOT_APPLICABLE = frozenset({"regime", "unlogged", "undumped"})
 """Kinds of skipped outcome of a rule that does not apply to the run: not for its regime, or for something that it need not log."""
 
 Outcomes = Literal["passed", "failed", "skipped", "errored"]
@@ -157,7 +157,8 @@ class Outcome:
     count: int = 1
     """Label combinations that it stands for."""
     kind: str | None = None
-    """Sort of reason: `regime` or `unlogged` (the rule does not apply), `input`, `ambiguous`, `short`, `axis`, `direction`."""
+    """Sort of reason: `regime`, `unlogged`, `undumped` (the rule does not apply; the last: no tensors are there for it), `input`,
+    `ambiguous`, `short`, `axis`, `direction`."""
     missing: tuple[str, ...] = ()
     """For kind `input`: what nobody logged, such as `validation loss`."""
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -209,6 +210,10 @@ class SeriesInfo:
     """Values that are NaN or infinite."""
     kind: str = "scalar"
     """scalar or tensor."""
+    shape: tuple[int, ...] | None = None
+    """Shape of a tensor at its first step; None where it is not known (histograms)."""
+    dtype: str | None = None
+    """Data type of a tensor: numpy's name, or `bfloat16`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -533,3 +538,5 @@ class RuleDetail:
     params: tuple[ParamInfo, ...] = ()
     may_cause: tuple[str, ...] = ()
     tests: int = 0
+    opt_in: bool = False
+    """Off unless it is selected by its id, its name or its category."""

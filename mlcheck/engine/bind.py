@@ -1,10 +1,11 @@
 """Which series meet in a rule: inputs bind to series, and join on the labels that they share (language.md fixes 10 and 11)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from mlcheck.engine.context import RunContext, statistic_key
+from mlcheck.engine.arguments import statistic_key
+from mlcheck.engine.context import RunContext
 from mlcheck.engine.rule import FACT_NAMES, Rule
 from mlcheck.engine.schema import InputModel
 from mlcheck.lang.lets import uses
@@ -17,6 +18,9 @@ MAX_COMBINATIONS = 10_000
 
 ALWAYS_CHANGING = ("linear", "cosine", "poly", "inverse", "exp", "onecycle", "one_cycle", "noam")
 """How the names of schedules begin whose rate never stands still for long: not `constant`, nor a wait for a plateau."""
+
+LOSS_TELLS = ("supervised", "finetune", "pretrain", "unknown")
+"""Regimes in which a loss that does not fall is a fault; in the others it has no direction, or follows the policy."""
 
 Labels = Mapping[str, str]
 Params = Mapping[str, float | bool | str]
@@ -42,8 +46,8 @@ def join_labels(series: Series) -> dict[str, str]:
     return labels
 
 
-def matching(context: RunContext, spec: InputModel, key: str) -> list[Series]:
-    """The series of a run that an input asks for: by role, labels and statistic."""
+def matching(context: RunContext, spec: InputModel, key: str | None) -> list[Series]:
+    """The series of a run that an input asks for: by role, labels (`none`: without that label) and statistic (None: any)."""
     roles = [spec.role] if isinstance(spec.role, str) else spec.role
     found = []
     for series in context.run.series:
@@ -51,9 +55,7 @@ def matching(context: RunContext, spec: InputModel, key: str) -> list[Series]:
             continue
         if roles is not None and series.role not in roles:
             continue
-        if any(series.labels.get(label) not in values for label, values in spec.labels.items()):
-            continue
-        if len(series) and context.has(series, key):
+        if has_labels(series, spec.labels) and len(series) and (key is None or context.has(series, key)):
             found.append(series)
     # One preference after the other: of what is left after the first, the second takes those that it prefers.
     for label, value in spec.prefer.items():
@@ -61,6 +63,11 @@ def matching(context: RunContext, spec: InputModel, key: str) -> list[Series]:
         joins = [join_labels(s) for s in preferred]
         found = [s for s in found if s in preferred or join_labels(s) not in joins]
     return found
+
+
+def has_labels(series: Series, wanted: Mapping[str, Sequence[str]]) -> bool:
+    """Whether each label of a series is one of those wanted; `none` stands for a label that it does not have."""
+    return all(series.labels.get(label, "none") in values for label, values in wanted.items())
 
 
 def agree(one: Labels, other: Labels, but: str | None = None) -> bool:
@@ -80,6 +87,13 @@ class Binding:
             name: matching(context, spec, self.keys[name]) for name, spec in rule.inputs.items() if spec.same is None
         }
         self.among = self._among_labels()
+        self._candidates: dict[str, _Candidates] = {}
+        self.shared: dict[Hashable, Value] = {}
+        """Reductions over labels, by expression and group; expressions live as long as the rule."""
+        self.label_names = {
+            name: frozenset().union(*(join_labels(series) for series in found)) for name, found in self.found.items()
+        }
+        """The join labels that any series of an input has."""
 
     def _among_labels(self) -> dict[str, frozenset[str]]:
         """Inputs that stand only inside `among`, with the labels over which they are reduced there."""
@@ -97,9 +111,20 @@ class Binding:
             if spec.same is None and used.get(name) and None not in used[name]
         }
 
+    def candidates(self, name: str) -> "_Candidates":
+        """The series of an input with their join labels, made once."""
+        if name not in self._candidates:
+            self._candidates[name] = _Candidates(self.found[name])
+        return self._candidates[name]
+
     def missing(self) -> list[str]:
         """Inputs that are not optional and that nothing in the run answers."""
         return [name for name, found in self.found.items() if not self.rule.inputs[name].optional and not found]
+
+    def lacks_only_statistic(self, name: str) -> bool:
+        """Whether tensors would bind to an input if they told its statistic: histograms do not tell all."""
+        spec = self.rule.inputs[name]
+        return any(one.kind == "tensor" for one in matching(self.context, spec, None))
 
     def lacks_only_primary(self, name: str) -> bool:
         """Whether series would bind to an input if one of them were known to be the primary one."""
@@ -117,7 +142,7 @@ class Binding:
         direct = [name for name in self.found if name not in self.among]
         # Required inputs first: an optional one must never decide which combinations there are.
         for name in sorted(direct, key=lambda name: self.rule.inputs[name].optional):
-            candidates = _Candidates(self.found[name])
+            candidates = self.candidates(name)
             extended = _extend(partial, name, candidates, self.rule.inputs[name].optional)
             partial = _at_most(limit, extended)
         return _at_most(limit, self._with_among(partial))
@@ -148,9 +173,11 @@ class _Candidates:
 
     def fitting(self, labels: Labels) -> list[tuple[Series, Labels]]:
         """Those that agree with the labels wherever both have them."""
-        layer = labels.get("layer")
-        near = self.all if layer is None else [*self._by_layer.get(layer, ()), *self._by_layer.get(None, ())]
-        return [(series, own) for series, own in near if agree(labels, own)]
+        return [(series, own) for series, own in self.near(labels.get("layer")) if agree(labels, own)]
+
+    def near(self, layer: str | None) -> Sequence[tuple[Series, Labels]]:
+        """Those of a layer or of none, with their join labels; None: all."""
+        return self.all if layer is None else [*self._by_layer.get(layer, ()), *self._by_layer.get(None, ())]
 
 
 def _extend(
@@ -194,6 +221,8 @@ class RuleScope:
         if name == "scheduled":
             stated = binding.context.run.facts.get("schedule")
             return float("nan") if stated is None else float(str(stated).lower().startswith(ALWAYS_CHANGING))
+        if name == "loss_tells":
+            return float(binding.context.run.regime.name in LOSS_TELLS)
         if name in FACT_NAMES:
             fact = binding.context.run.facts.get(name)
             return float(fact) if isinstance(fact, int | float) else float("nan")
@@ -202,26 +231,57 @@ class RuleScope:
     def _input(self, name: str) -> Value:
         spec = self.binding.rule.inputs[name]
         series = self.combination.series.get(spec.same or name)
-        if series is None or not self.binding.context.has(series, self.binding.keys[name]):
+        # The labels of an input that is the `same` as another one say for which series it is there.
+        if (
+            series is None
+            or not self.binding.context.has(series, self.binding.keys[name])
+            or (spec.same is not None and not has_labels(series, spec.labels))
+        ):
             return float("nan") if spec.fallback is None else spec.fallback
         column = self.binding.context.column(series, self.binding.keys[name], spec.rows)
         # One row says the same of the whole run; as a column it would hold at its own step only.
         return float(column.values[-1]) if series.role == "hparam" else column
 
-    def over(self, names: frozenset[str], label: str) -> "list[RuleScope]":
-        """One scope per member of an `among`; see `lang.values.Scope`."""
+    @property
+    def shared(self) -> MutableMapping[Hashable, Value]:
+        """See `lang.values.Scope`."""
+        return self.binding.shared
+
+    def group(self, names: frozenset[str], label: str) -> Hashable | None:
+        """See `lang.values.Scope`."""
+        if not names.isdisjoint(self.extra):
+            return None
+        specs = self.binding.rule.inputs
+        all_inputs = sorted({specs[name].same or name for name in names if name in specs})
+        varying = self._varying(names)
+        fixed = tuple(
+            (name, None if (series := self.combination.series.get(name)) is None else series.name)
+            for name in all_inputs
+            if name not in varying
+        )
+        relevant = frozenset().union(*(self.binding.label_names[name] for name in all_inputs)) - {label}
+        labels = self.combination.labels
+        return label, fixed, tuple((one, labels[one]) for one in sorted(relevant) if one in labels)
+
+    def _varying(self, names: frozenset[str]) -> list[str]:
+        """The inputs that vary over the members of an `among`.
+
+        Beside inputs that stand only inside `among`, one that is bound outside too stays what it is there: in
+        among(metric > loss, metric, max) the loss is that of the combination, and the metrics vary.
+        """
         specs = self.binding.rule.inputs
         inputs = sorted({specs[name].same or name for name in names if name in specs})
-        # Beside inputs that stand only inside `among`, one that is bound outside too stays what it is there: in
-        # among(metric > loss, metric, max) the loss is that of the combination, and the metrics vary.
-        inputs = [name for name in inputs if name in self.binding.among] or inputs
+        return [name for name in inputs if name in self.binding.among] or inputs
+
+    def over(self, names: frozenset[str], label: str) -> "list[RuleScope]":
+        """One scope per member of an `among`; see `lang.values.Scope`."""
+        inputs = self._varying(names)
         partial = [Combination({}, {})]
         for name in inputs:
-            fitting = [
-                series
-                for series in self.binding.found[name]
-                if agree(self.combination.labels, join_labels(series), but=label)
-            ]
+            near = self.binding.candidates(name).near(
+                None if label == "layer" else self.combination.labels.get("layer")
+            )
+            fitting = [series for series, own in near if agree(self.combination.labels, own, but=label)]
             partial = list(_extend(partial, name, _Candidates(fitting), optional=False))
         members = [
             Combination({**self.combination.series, **one.series}, {**self.combination.labels, **one.labels})

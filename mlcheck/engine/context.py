@@ -1,19 +1,28 @@
 """One run as rules see it: columns on shared axes, ranges, and the words for what is missing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcheck.engine.rule import Statistic
+from mlcheck.lang import memory
 from mlcheck.lang.values import Axis, Column
 from mlcheck.store.series import Run, Series
 
 UNJUDGED_ROLES = frozenset({"placeholder", "hparams", "meta", "final_summary"})
 """Series that are no history of the training: they do not stretch the range of the run."""
 
-SCALAR_STATISTICS = frozenset({"value", "nan", "inf", "nonfinite", "count"})
-"""What a scalar series answers (language.md, keys of a rule file)."""
+SCALAR_STATISTICS = frozenset({"value", "nan", "inf", "nonfinite", "count", "l2"})
+"""What a scalar series answers (language.md, keys of a rule file); `l2` is its magnitude, as that of a tensor of one value."""
+
+SCALAR_FUNCTIONS: Mapping[str, Callable[..., NDArray[np.float64]]] = {
+    "due": lambda series, every, start=-np.inf: memory.due(series.steps, every, start),
+    "new_optimum": lambda series, delta: memory.new_optimum(series.columns["value"], delta),
+    "changed": lambda series, rtol, atol, equal_nan=0.0: memory.changed(
+        series.columns["value"], rtol, atol, equal_nan > 0
+    ),
+}
+"""Statistics with arguments that a scalar series answers, see `lang.memory`."""
 
 TENSOR_STATISTICS = frozenset(
     {
@@ -33,7 +42,15 @@ TENSOR_STATISTICS = frozenset(
             "hash",
         ),
         *("quantile", "share_equal", "changed", "equal_rows", "fan_in", "channels", "units_outside", "update_l2"),
-        *("update_ratio", "channel_mean_max", "channel_std_max", "channel_std_min"),
+        *(
+            "update_ratio",
+            "channel_mean_max",
+            "channel_std_max",
+            "channel_std_min",
+            "channel_shift_max",
+            "channel_zero",
+        ),
+        *("channel_constant", "whole", "distinct", "samples"),
     }
 )
 """What a tensor series can answer (design.md §3, language.md)."""
@@ -47,6 +64,12 @@ _ROLE_WORDS = {
     "gradient": "gradients",
     "weight": "weights",
     "activation": "activations",
+    "input": "inputs",
+    "token_ids": "token ids",
+    "class_count": "labels",
+    "confusion": "labels with predictions",
+    "tree": "trees",
+    "feature_importance": "importance of features",
     "loss_scale": "loss scale",
     "episode_reward": "episode reward",
     "gpu_util": "GPU utilization",
@@ -69,14 +92,6 @@ def what(role: str | Sequence[str] | None, split: str | None) -> str:
     return f"{_SPLIT_WORDS[split]} {word}" if split in _SPLIT_WORDS else word
 
 
-def statistic_key(statistic: Statistic, params: Mapping[str, float | bool | str]) -> str:
-    """The column that holds a statistic: its name, with its arguments put in: `quantile(0.95)`."""
-    if not statistic.arguments:
-        return statistic.name
-    values = (params[one] if isinstance(one, str) else one for one in statistic.arguments)
-    return f"{statistic.name}({','.join(f'{value:g}' if isinstance(value, float) else str(value) for value in values)})"
-
-
 class RunContext:
     """A run, with its columns made once and shared by all rules, so that equal axes are the same object."""
 
@@ -94,6 +109,11 @@ class RunContext:
         return self._ranges.get(axis, (0, 0))
 
     @property
+    def has_tensors(self) -> bool:
+        """Whether the run dumps any tensor, as itself or as a histogram, or anything that is derived from tensors."""
+        return any(s.kind == "tensor" or (s.kind == "fact" and s.hints.collection) for s in self.run.series)
+
+    @property
     def main_axis(self) -> str:
         """The kind of axis that most points of the run stand on."""
         points: dict[str, int] = {}
@@ -104,8 +124,9 @@ class RunContext:
 
     def _find_ranges(self) -> dict[str, tuple[int, int]]:
         ranges: dict[str, tuple[int, int]] = {}
-        for series in self.logged:
-            if len(series) == 0 or series.role in UNJUDGED_ROLES:
+        for series in self.run.series:
+            derived_by_store = series.kind == "fact" and not series.hints.collection
+            if len(series) == 0 or series.role in UNJUDGED_ROLES or derived_by_store:
                 continue
             first, last = int(series.steps.min()), int(series.steps.max())
             known = ranges.get(series.axis, (first, last))
@@ -150,7 +171,7 @@ class RunContext:
     def has(self, series: Series, key: str) -> bool:
         """Whether the series can answer a statistic."""
         if series.kind == "scalar":
-            return key in SCALAR_STATISTICS
+            return key in SCALAR_STATISTICS or key.partition("(")[0] in SCALAR_FUNCTIONS
         return key in series.columns or (key == "nonfinite" and "nan" in series.columns)
 
     def column(self, series: Series, key: str = "value", rows: str = "live") -> Column:
@@ -183,6 +204,10 @@ def _values(series: Series, key: str) -> NDArray[np.float64]:
                 return (~np.isfinite(values)).astype(np.float64)
             case "count":
                 return np.ones(len(values))
+            case "l2":
+                return np.abs(values)
+        name, _, arguments = key.removesuffix(")").partition("(")
+        return SCALAR_FUNCTIONS[name](series, *map(float, arguments.split(",")))
     if key == "nonfinite" and key not in series.columns:
         return series.columns["nan"] + series.columns["inf"]
     return series.columns[key]

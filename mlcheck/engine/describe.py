@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from mlcheck.engine.registry import AnyRule
+from mlcheck.engine.registry import AnyRule, is_opt_in
 from mlcheck.engine.rule import Rule, SeverityCase
 from mlcheck.engine.schema import InputModel
 from mlcheck.report import ParamInfo, RuleDetail
@@ -28,6 +28,7 @@ def describe(rule: AnyRule) -> RuleDetail:
         ),
         may_cause=tuple(model.may_cause),
         tests=len(model.tests),
+        opt_in=is_opt_in(rule),
     )
 
 

@@ -1,7 +1,7 @@
 """One declarative rule over one run: bind, evaluate, find the episodes, say what they mean."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,9 @@ from mlcheck.lang.values import Axis, Column, Inapplicable, Value
 from mlcheck.lang.vocabulary import JOIN_LABELS
 from mlcheck.lang.whole import noise
 from mlcheck.report import Severity
+from mlcheck.store.activations import GUESSED
 from mlcheck.store.series import Series
+from mlcheck.store.tensors.request import TENSOR_FACTS, TENSOR_ROLES
 
 SHOWN_LABELS = (*sorted(JOIN_LABELS - {"run"}), "split", "source")
 LOSS_SHAPE_CATEGORIES = frozenset({"loss", "generalisation"})
@@ -46,6 +48,14 @@ def judge(rule: Rule, context: RunContext, params: Mapping[str, float | bool | s
     if missing:
         words = tuple(dict.fromkeys(_what(rule, name) for name in missing))
         reason = f"{', '.join(words)}: none logged"
+        if _asks_for_tensors(rule, missing) and not context.has_tensors:
+            yield Skip("undumped", f"{', '.join(words)}: none dumped")
+            return
+        untold = [name for name in missing if binding.lacks_only_statistic(name)]
+        if untold:
+            keys = ", ".join(dict.fromkeys(binding.keys[name] for name in untold))
+            yield Skip("undumped", f"{_what(rule, untold[0])}: what is logged does not tell {keys}; dump the tensors")
+            return
         yield Skip("unlogged", reason) if rule.model.if_logged else Skip("input", reason, words)
         return
     try:
@@ -58,6 +68,13 @@ def judge(rule: Rule, context: RunContext, params: Mapping[str, float | bool | s
         yield Skip("input", f"{names}: logged, but not of the same thing (their labels differ)")
     for combination in combinations:
         yield _Case(rule, context, binding, combination).verdict()
+
+
+def _asks_for_tensors(rule: Rule, names: Sequence[str]) -> bool:
+    """Whether what is missing is only there where tensors, or what is derived from them, are dumped."""
+    roles = [rule.inputs[name].role for name in names]
+    words = {word for role in roles for word in ([role] if isinstance(role, str) else role or ["any"])}
+    return words <= TENSOR_ROLES | TENSOR_FACTS
 
 
 def _what(rule: Rule, name: str) -> str:
@@ -238,8 +255,9 @@ class _Case:
         limit: float | None,
         excess_: float,
     ) -> Failed:
-        extra = self._extra(axis, spans, healed, value, limit)
-        self.evaluator = Evaluator(self.rule.lets, RuleScope(self.binding, self.combination, extra))
+        known = self._extra(axis, spans, healed, value, limit)
+        extra = {name: of_verdict for name, of_verdict in known.items() if name not in self.rule.parameters}
+        self.evaluator = self.evaluator.extended(RuleScope(self.binding, self.combination, extra), extra.keys())
         margin = self._margin(axis, worst_row, value, limit)
         judged = self._judged_series(axis)
         severity, reasons = self._severity(axis, spans, held, healed, margin, judged)
@@ -310,6 +328,11 @@ class _Case:
         if any(s.labels.get("certainty") == "guess" for s in judged):
             severity = min(severity, Severity.WARNING, key=lambda one: one.rank)
             reasons.append("role guessed")
+        if any("act" in spec.labels for spec in rule.inputs.values()) and any(
+            s.labels.get("act_from") == GUESSED for s in judged
+        ):
+            severity = min(severity, Severity.WARNING, key=lambda one: one.rank)
+            reasons.append("function guessed from the values")
         if self.context.run.regime.name == "unknown" and rule.category in LOSS_SHAPE_CATEGORIES:
             severity = min(severity, Severity.WARNING, key=lambda one: one.rank)
             reasons.append("kind of training unknown")
@@ -361,7 +384,10 @@ class _Case:
             "regime": self.context.run.regime.name,
         }
         judged = self._judged_series(axis)
-        values["series"] = ", ".join(s.name for s in judged[:3]) + (" …" if len(judged) > 3 else "")
+        # What stands only inside `among`, such as a loss beside a tensor, is a witness and not what the sentence is about.
+        direct = {s.name for name, s in self.combination.series.items() if s and name not in self.binding.among}
+        named = [s for s in judged if s.name in direct] or judged
+        values["series"] = ", ".join(s.name for s in named[:3]) + (" …" if len(named) > 3 else "")
         values["role"] = judged[0].role.replace("_", " ")
         for name in {name for one in templates.values() for name in one.names} - set(values):
             values[name] = self._text_value(name, axis, row, extra)

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from pydantic import ValidationError
 
 from mlcheck.engine import yamlfile
-from mlcheck.engine.context import SCALAR_STATISTICS, TENSOR_STATISTICS
+from mlcheck.engine.context import SCALAR_FUNCTIONS, SCALAR_STATISTICS, TENSOR_STATISTICS
 from mlcheck.engine.rule import (
     FACT_NAMES,
     MESSAGE_NAMES,
@@ -167,7 +167,8 @@ class _Compiler:
                     self._fail((group, name), f"{name!r} cannot be a name in an expression", of_key=True)
                 if name in SIGNATURES:
                     self._fail((group, name), f"{name!r} is the name of a function", of_key=True)
-                if name in RESERVED:
+                # A parameter may bear the name that another tool documents for it: `steps` is then the parameter.
+                if name in RESERVED and not (group == "params" and name in VERDICT_NAMES):
                     self._fail((group, name), f"{name!r} has a meaning of its own in rules", of_key=True)
                 if name in seen:
                     self._fail((group, name), f"{name!r} is already a name under `{seen[name]}`", of_key=True)
@@ -193,7 +194,7 @@ class _Compiler:
             lets.check(expression)
         except LanguageError as error:
             self._fail(path, error.message, error.suggestion)
-        early = sorted(set(uses(expression, lets)) & set(VERDICT_NAMES))
+        early = sorted(set(uses(expression, lets)) & set(VERDICT_NAMES) - self.model.params.keys())
         if early and path[0] in ("when", "value", "limit", "margin"):
             self._fail(
                 path, f"{early[0]!r} is known only after the verdict: use it in `severity`, `message` or `advice`"
@@ -260,25 +261,26 @@ class _Compiler:
             self._fail(
                 ("inputs", name, "stat"), f"{spec.stat!r} is no statistic", "write `abs_mean` or `quantile(0.95)`"
             )
-        arguments: list[str | float] = []
-        for part in filter(None, (one.strip() for one in (match[2] or "").split(","))):
-            try:
-                arguments.append(float(part))
-            except ValueError:
-                if part not in self.model.params:
-                    self._fail(
-                        ("inputs", name, "stat"),
-                        f"{part!r} is neither a number nor a parameter",
-                        did_you_mean(part, self.model.params),
-                    )
-                arguments.append(part)
-        return Statistic(match[1], tuple(arguments))
+        parts = filter(None, (one.strip() for one in (match[2] or "").split(",")))
+        return Statistic(match[1], tuple(self._argument(name, part) for part in parts))
+
+    def _argument(self, name: str, text: str) -> Expression:
+        """An argument of a statistic: an expression of numbers and parameters, `1 - inactivity / 100`."""
+        try:
+            return parse.parse(text, self.model.params)
+        except LanguageError as error:
+            hint = error.suggestion or did_you_mean(text, self.model.params)
+            self._fail(("inputs", name, "stat"), f"{text!r} is no number, parameter or sum of them", hint)
 
     def _known_statistics(self, spec: InputModel) -> frozenset[str]:
         """The statistics that its roles can answer; none for facts, whose columns are their own."""
         bound = self.model.inputs.get(spec.same, spec) if spec.same else spec
         roles = [bound.role] if isinstance(bound.role, str) else bound.role or []
-        return frozenset() if set(roles) & set(FACT_ROLES) else SCALAR_STATISTICS | TENSOR_STATISTICS
+        return (
+            frozenset()
+            if set(roles) & set(FACT_ROLES)
+            else SCALAR_STATISTICS | SCALAR_FUNCTIONS.keys() | TENSOR_STATISTICS
+        )
 
     def _need(self, name: str, need: str | int) -> int | str:
         path = ("needs", name)

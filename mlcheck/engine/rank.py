@@ -1,6 +1,6 @@
 """The order of findings: root causes first, what they explain under them, then severity, excess and onset."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,9 @@ from mlcheck.report import Finding
 class Causes:
     """The graph of which rule's findings may explain which others', closed under reachability."""
 
-    def __init__(self, edges: Mapping[str, Iterable[str]]) -> None:
+    def __init__(self, edges: Mapping[str, Iterable[str]], spreading: Iterable[str] = ()) -> None:
+        self.spreading = frozenset(spreading)
+        """Rules whose findings in one run are one event that spreads: the first one explains the others."""
         self.reach: dict[str, frozenset[str]] = {}
         for rule in edges:
             self._close(rule, edges, ())
@@ -51,14 +53,41 @@ def cause_edges(rules: Sequence[Any]) -> tuple[dict[str, list[str]], list[str]]:
     return edges, warnings
 
 
+Place = tuple[int, int]
+"""Of a judged series: rank of its role in the order of a training step, and of its layer in the model."""
+
+_ROLE_ORDER = ("input", "token_ids", "activation", "prediction", "gradient", "weight", "loss", "grad_norm")
+"""The order of a training step, for dumps that show several roles at one step: forward, backward, update. What is computed from many
+tensors comes last: it names no layer.
+"""
+_BACKWARD = "gradient"
+_UNKNOWN = 1 << 30
+
+
+def place_of(role: str, order: int | None) -> Place:
+    """Where a series stands in the order in which a fault spreads: backpropagation goes from the last layer to the first."""
+    rank = _ROLE_ORDER.index(role) if role in _ROLE_ORDER else len(_ROLE_ORDER)
+    if order is None:
+        return rank, _UNKNOWN
+    return rank, -order if role == _BACKWARD else order
+
+
 Slack = Mapping[str, float]
 """By fingerprint: steps by which an onset may come late, for sparse series and patience (language.md fix 20)."""
 
 
-def file_causes(findings: Sequence[Finding], causes: Causes, spacing: Slack, patience: Slack) -> list[Finding]:
+def file_causes(
+    findings: Sequence[Finding],
+    causes: Causes,
+    spacing: Slack,
+    patience: Slack,
+    places: Mapping[str, Place] | None = None,
+    sizes: Mapping[int, int] | None = None,
+) -> list[Finding]:
     """Give each active finding of one run its cause, if another one explains it; one parent each (language.md fixes 19 to 22).
 
-    `spacing` is the median spacing of a finding's series, `patience` the steps that its rule waits before it speaks.
+    `spacing` is the median spacing of a finding's series, `patience` the steps that its rule waits before it speaks, `places` where
+    its series stands in the order in which faults spread, `sizes` how many series there are of each rank of role.
     """
     active = [f for f in findings if f.status == "active"]
     by_rule: dict[str, list[Finding]] = {}
@@ -70,6 +99,9 @@ def file_causes(findings: Sequence[Finding], causes: Causes, spacing: Slack, pat
         possible = [c for c in upstream if _explains(c, effect, spacing, patience)]
         if possible:
             parent[effect.fingerprint] = min(possible, key=lambda c: _parent_key(c, effect, causes))
+    for rule in sorted(causes.spreading & by_rule.keys()):
+        for effect_print, origin in _spread(by_rule[rule], places or {}, sizes or {}):
+            parent.setdefault(effect_print, origin)
     children: dict[str, list[str]] = {}
     for effect_print, cause in parent.items():
         children.setdefault(cause.fingerprint, []).append(effect_print)
@@ -81,6 +113,34 @@ def file_causes(findings: Sequence[Finding], causes: Causes, spacing: Slack, pat
         )
         for f in findings
     ]
+
+
+def _spread(
+    members: Sequence[Finding], places: Mapping[str, Place], sizes: Mapping[int, int]
+) -> Iterator[tuple[str, Finding]]:
+    """The findings of a rule that spreads, each with the one that came first. What began before that is something else.
+
+    Of those at the worst severity it is the earliest. At equal steps it is of the role of which the smallest share is hit, since a fault
+    begins in one tensor and is everywhere a step later; then the first in the order of roles and layers.
+    """
+    worst = max(f.severity.rank for f in members)
+    begin = min(f.first_step for f in members if f.severity.rank == worst)
+    first = [f for f in members if f.severity.rank == worst and f.first_step == begin]
+    unknown = (len(_ROLE_ORDER), _UNKNOWN)
+    hit: dict[int, int] = {}
+    for f in first:
+        rank = places.get(f.fingerprint, unknown)[0]
+        hit[rank] = hit.get(rank, 0) + 1
+
+    def key(f: Finding) -> tuple[float, Place, str]:
+        place = places.get(f.fingerprint, unknown)
+        share = hit[place[0]] / sizes.get(place[0], 1)
+        return min(1.0, share), place, f.fingerprint
+
+    origin = min(first, key=key)
+    for f in members:
+        if f is not origin and f.axis == origin.axis and f.first_step >= origin.first_step:
+            yield f.fingerprint, origin
 
 
 def _explains(cause: Finding, effect: Finding, spacing: Slack, patience: Slack) -> bool:

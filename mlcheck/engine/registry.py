@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from mlcheck.engine import plugin
+from mlcheck.engine import compiled, plugin
 from mlcheck.engine.across import IdenticalRunsRule
 from mlcheck.engine.loader import load_file
 from mlcheck.engine.plugin import PluginRule
@@ -14,7 +14,8 @@ from mlcheck.errors import RuleError, UsageError, did_you_mean
 AnyRule = Rule | PluginRule | IdenticalRunsRule
 
 OPT_IN_CATEGORIES = frozenset({"sagemaker"})
-"""Packs that are off unless `--select` names them."""
+"""Packs that are off unless `--select` names them. Their rules may bear names that other rules have: those then mean the other rule,
+and `sagemaker/overfit` the pack's."""
 
 
 def built_in_directory() -> Path:
@@ -48,20 +49,25 @@ class Registry:
     """Rules by id and by name."""
 
     def __init__(self, rules: Iterable[AnyRule]) -> None:
-        self.rules: list[AnyRule] = []
         self._by_word: dict[str, AnyRule] = {}
-        for rule in rules:
-            self._add(rule)
-        edges, self.warnings = cause_edges(self.rules)
-        self.causes = Causes(edges)
+        self.rules = list(rules)
+        # Names that a pack shares with other rules are the others'.
+        for rule in sorted(self.rules, key=is_opt_in):
+            self._name(rule)
+        # The rules of a pack stand alone: they explain nothing, and nothing explains them.
+        edges, self.warnings = cause_edges([rule for rule in self.rules if not is_opt_in(rule)])
+        edges |= {rule.id: [] for rule in self.rules if is_opt_in(rule)}
+        spreading = [rule.id for rule in self.rules if isinstance(rule, Rule) and rule.model.spreads]
+        self.causes = Causes(edges, spreading)
 
-    def _add(self, rule: AnyRule) -> None:
-        for word in (rule.id, rule.name):
+    def _name(self, rule: AnyRule) -> None:
+        own = (rule.id, f"{rule.category}/{rule.name}") if is_opt_in(rule) else (rule.id, rule.name)
+        for word in own:
             other = self._by_word.get(word.lower())
             if other is not None:
                 raise RuleError(f"{rule.origin}: {word!r} is already the rule of {other.origin}")
             self._by_word[word.lower()] = rule
-        self.rules.append(rule)
+        self._by_word.setdefault(rule.name.lower(), rule)
 
     def __iter__(self) -> Iterator[AnyRule]:
         return iter(self.rules)
@@ -71,25 +77,47 @@ class Registry:
 
     def get(self, word: str) -> AnyRule:
         """The rule of an id or name. Raises UsageError with the nearest ones."""
-        found = self._by_word.get(word.lower())
+        found = self.named(word)
         if found is None:
             hint = did_you_mean(word, self.words()) or "`mlcheck rules` lists them"
             raise UsageError(f"no rule {word!r}; {hint}")
         return found
 
+    def named(self, word: str) -> AnyRule | None:
+        """The rule of an id or name, in any case of letters; None where there is none."""
+        return self._by_word.get(word.lower())
+
     def words(self) -> list[str]:
-        """All ids and names."""
-        return [word for rule in self.rules for word in (rule.id, rule.name)]
+        """All ids and names; the rules of a pack have their category before the name."""
+        return [
+            word
+            for rule in self.rules
+            for word in (rule.id, f"{rule.category}/{rule.name}" if is_opt_in(rule) else rule.name)
+        ]
 
 
-def load(directories: Sequence[Path] = ()) -> Registry:
-    """Built-in rules, installed Python rules, and the rule files of more directories. Raises RuleError or UsageError."""
-    base = built_in_directory()
-    rules: list[AnyRule] = [
-        load_file(path, f"rules/{path.relative_to(base).as_posix()}", "built-in") for path in rule_files(base)
-    ]
-    rules.append(IdenticalRunsRule())
-    rules += plugin.installed()
+def is_opt_in(rule: AnyRule) -> bool:
+    """Whether a rule belongs to a pack that is off unless it is selected."""
+    return rule.category in OPT_IN_CATEGORIES
+
+
+def load(directories: Sequence[Path] = (), kept: Path | None = None) -> Registry:
+    """Built-in rules, installed Python rules, and the rule files of more directories. Raises RuleError or UsageError.
+
+    `kept` is a directory in which the built-in rules may be kept as they came out of their files.
+    """
+    rules: list[AnyRule] = [*_built_in(kept), IdenticalRunsRule(), *plugin.installed()]
     for directory in directories:
         rules += [load_file(path) for path in rule_files(directory)]
     return Registry(sorted(rules, key=lambda rule: rule.id))
+
+
+def _built_in(kept: Path | None) -> list[Rule]:
+    base = built_in_directory()
+    files = rule_files(base)
+    found = compiled.load(files, kept) if kept is not None else None
+    if found is None:
+        found = [load_file(path, f"rules/{path.relative_to(base).as_posix()}", "built-in") for path in files]
+        if kept is not None:
+            compiled.keep(found, files, kept)
+    return found

@@ -26,9 +26,11 @@ FACT_NAMES = (
     "load_best",
     "frozen_or_lora",
     "scheduled",
+    "loss_tells",
 )
 """Run facts that are numbers: names in every expression, NaN where unknown (design.md §2). `scheduled` is the fact `schedule` as a
-condition: 1 where it names a schedule that changes the rate all the time, 0 where another."""
+condition: 1 where it names a schedule that changes the rate all the time, 0 where another. `loss_tells` is the regime as one: 1 where
+a loss that does not fall is a fault, 0 in reinforcement learning, GANs and the like."""
 
 VERDICT_NAMES = ("points", "steps", "episodes", "longest", "share_of_run", "healed", "value", "limit")
 """Names that only severities and messages know (language.md (a))."""
@@ -38,10 +40,10 @@ MESSAGE_NAMES = ("first_step", "last_step", "run", "series", "axis", "regime")
 
 @dataclass(frozen=True, slots=True)
 class Statistic:
-    """A statistic that an input asks for, with its arguments: names of parameters or numbers."""
+    """A statistic that an input asks for, with its arguments: numbers, parameters, and what they come to."""
 
     name: str
-    arguments: tuple[str | float, ...] = ()
+    arguments: tuple[Expression, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

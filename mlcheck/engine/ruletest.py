@@ -22,7 +22,7 @@ from mlcheck.engine.rank import Causes
 from mlcheck.engine.registry import AnyRule
 from mlcheck.engine.rule import Rule
 from mlcheck.engine.run import RunPart, judge_run
-from mlcheck.engine.schema import FILTER_LABELS
+from mlcheck.engine.schema import FACT_ROLES, FILTER_LABELS
 from mlcheck.engine.select import Selected
 from mlcheck.errors import RuleError, did_you_mean
 from mlcheck.lang.notation import expand
@@ -134,15 +134,16 @@ def _series(rule: Rule, path: tuple[str | int, ...], tag: str, spec: Mapping[str
     there = np.array(
         [all(column[row] is not None for column in columns.values()) for row in range(rows.pop())], dtype=bool
     )
+    is_fact = spec.get("role") in FACT_ROLES
     return RawSeries(
         tag=tag,
-        kind="scalar" if "values" in spec else "tensor",
+        kind="fact" if is_fact else "scalar" if "values" in spec else "tensor",
         steps=_steps(rule, path, spec, len(there))[there],
         wall_times=_walls(rule, path, spec, len(there))[there],
         columns={
             key: np.array([math.nan if v is None else v for v in column])[there] for key, column in columns.items()
         },
-        hints=Hints(order=order),
+        hints=Hints(order=order, collection=str(spec["role"])) if is_fact else Hints(order=order),
     )
 
 

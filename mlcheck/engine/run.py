@@ -10,7 +10,7 @@ from mlcheck.engine.across import IdenticalRunsRule
 from mlcheck.engine.context import RunContext
 from mlcheck.engine.judge import judge
 from mlcheck.engine.plugin import PluginRule
-from mlcheck.engine.rank import Causes, file_causes, ranked
+from mlcheck.engine.rank import Causes, Place, file_causes, place_of, ranked
 from mlcheck.engine.rule import Rule
 from mlcheck.engine.select import Selected
 from mlcheck.engine.verdict import Errored, Failed, Passed, Skip, Verdict
@@ -40,6 +40,7 @@ def judge_run(
     outcomes: list[Outcome] = []
     spacing: dict[str, float] = {}
     patience: dict[str, float] = {}
+    places: dict[str, Place] = {}
     for one in selected:
         if progress is not None:
             progress(one.rule.id)
@@ -52,8 +53,9 @@ def judge_run(
                 found.append(made)
                 spacing[made.fingerprint] = _spacing(verdict)
                 patience[made.fingerprint] = _patience(one, verdict)
+                places[made.fingerprint] = place_of(verdict.series[0].role, made.layer_order)
         outcomes += _outcomes(one.rule.id, run.name, verdicts)
-    ordered = ranked(file_causes(_distinct(found), causes, spacing, patience))
+    ordered = ranked(file_causes(_distinct(found), causes, spacing, patience, places, _sizes(context)))
     return RunPart(
         info=summary.run_info(context, outcomes, selected),
         findings=evidence.trim(ordered),
@@ -62,6 +64,16 @@ def judge_run(
         series=tuple(summary.series_infos(context)),
         panels=tuple(summary.panels(context)),
     )
+
+
+def _sizes(context: RunContext) -> dict[int, int]:
+    """How many series of a layer there are, by the rank of their role."""
+    sizes: dict[int, int] = {}
+    for one in context.logged:
+        if "layer" in one.labels:
+            rank = place_of(one.role, None)[0]
+            sizes[rank] = sizes.get(rank, 0) + 1
+    return sizes
 
 
 def _verdicts(one: Selected, context: RunContext) -> Sequence[Verdict]:

@@ -39,7 +39,7 @@ FACT_ROLES = ("clock", "restart", "source", "hparam", "tree", "feature_importanc
 
 LABEL_VALUES = {
     "split": ("train", "val", "test"),
-    "param": ("weight", "bias", "scale", "shift", "stat"),
+    "param": ("weight", "bias", "scale", "shift", "stat", "none"),
     "freq": ("step", "epoch"),
     "axis": ("step", "epoch", "sample", "time"),
     "better": ("lower", "higher", "none"),
@@ -191,6 +191,8 @@ class RuleModel(Strict):
     """A finding within 20 % of its limit is one severity lower."""
     if_logged: bool = False
     """It applies only to runs that log its inputs: not logging a loss scale is no gap."""
+    spreads: bool = False
+    """Its findings in one run are one event that goes from tensor to tensor: the first one explains the others."""
     headline: Text = ""
     message: Text
     advice: Text = ""

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mlcheck.engine.registry import OPT_IN_CATEGORIES, AnyRule, Registry
+from mlcheck.engine.registry import AnyRule, Registry, is_opt_in
 from mlcheck.errors import UsageError, did_you_mean
 from mlcheck.settings import RuleSettings
 
@@ -34,18 +34,24 @@ class Selection:
     """`RULE.param=value`, from `--set`; stronger than the configuration."""
 
 
-def fits(rule: AnyRule, word: str) -> bool:
-    """Whether a word of `--select` or `--ignore` means this rule: its id, a prefix of it, its name, its category, or `all`."""
-    lower = word.lower()
-    return lower in (rule.name.lower(), rule.category.lower(), "all") or (
-        len(word) >= 2 and rule.id.lower().startswith(lower)
+def fits(registry: Registry, rule: AnyRule, word: str) -> bool:
+    """Whether a word of `--select` or `--ignore` means this rule: its id, a prefix of it, its name, its category, or `all`.
+
+    `all` are those of no pack that is off unless it is named.
+    """
+    if word.lower() == "all":
+        return not is_opt_in(rule)
+    return (
+        registry.named(word) is rule
+        or word.lower() == rule.category.lower()
+        or (len(word) >= 2 and rule.id.lower().startswith(word.lower()))
     )
 
 
 def choose(registry: Registry, selection: Selection) -> list[Selected]:
     """The rules that run, in order of id. Raises UsageError for words, parameters or values that mean nothing."""
     for word in (*selection.select, *selection.ignore):
-        if not any(fits(rule, word) for rule in registry):
+        if not any(fits(registry, rule, word) for rule in registry):
             categories = {rule.category for rule in registry}
             hint = did_you_mean(word, [*registry.words(), *categories]) or "`mlcheck rules` lists them"
             raise UsageError(f"no rule, id prefix or category {word!r}; {hint}")
@@ -54,7 +60,7 @@ def choose(registry: Registry, selection: Selection) -> list[Selected]:
     chosen = []
     for rule in registry:
         own = settings.get(rule.id, RuleSettings())
-        if not _is_on(rule, selection) or own.severity == "off":
+        if not _is_on(registry, rule, selection) or own.severity == "off":
             continue
         params = dict(rule.defaults())
         for origin, values in (("configuration", own.params), ("--set", assigned.get(rule.id, {}))):
@@ -66,12 +72,12 @@ def choose(registry: Registry, selection: Selection) -> list[Selected]:
     return chosen
 
 
-def _is_on(rule: AnyRule, selection: Selection) -> bool:
-    if any(fits(rule, word) for word in selection.ignore):
+def _is_on(registry: Registry, rule: AnyRule, selection: Selection) -> bool:
+    if any(fits(registry, rule, word) for word in selection.ignore):
         return False
     if selection.select:
-        return any(fits(rule, word) for word in selection.select)
-    return rule.category not in OPT_IN_CATEGORIES and rule.status == "stable"
+        return any(fits(registry, rule, word) for word in selection.select)
+    return not is_opt_in(rule) and rule.status == "stable"
 
 
 def _assignments(registry: Registry, texts: Sequence[str]) -> dict[str, dict[str, str]]:

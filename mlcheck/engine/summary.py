@@ -97,6 +97,9 @@ def coverage(context: RunContext, outcomes: Sequence[Outcome], selected: Sequenc
         Gap(word, tuple(sorted(rules)), hint(word, name) if word in missing else "")
         for word, rules in sorted(silent.items(), key=lambda item: (-len(item[1]), item[0]))
     )
+    undumped = tuple(sorted({o.rule for o in mine if o.kind == "undumped"}))
+    if undumped:
+        gaps = (*gaps, Gap("tensors", undumped, ""))
     curves = {one.rule.id for one in selected if one.rule.category in CURVE_CATEGORIES}
     return Coverage(len(applicable), len(checked), gaps, bool(checked & curves))
 
@@ -147,6 +150,8 @@ def series_infos(context: RunContext) -> list[SeriesInfo]:
             segments=len(s.segments),
             not_finite=_not_finite(s),
             kind=s.kind,
+            shape=s.hints.shape,
+            dtype=s.hints.dtype,
         )
         for s in context.logged
     ]

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from mlcheck.importers.found import FoundFile
 from mlcheck.report import SourceStatus
 from mlcheck.store.series import Imported
+from mlcheck.store.tensors.request import Request
 
 
 class Importer(Protocol):
@@ -122,4 +124,48 @@ class HasHome(Protocol):
 
     def superseded(self, paths: Sequence[Path]) -> Mapping[Path, str]:
         """Those of the files of one run that another one replaces, each with the reason."""
+        ...
+
+
+@runtime_checkable
+class ReadsTogether(Protocol):
+    """An importer of tensors: all files of a run are read at once, for what compares one step with the step before."""
+
+    def read_together(self, files: Sequence[FoundFile], request: Request) -> Sequence[tuple[str, Imported]]:
+        """Read all files of this format in one run: the part of each and what came of it, with `shown` as its path.
+
+        Only the statistics of the request are computed. Never raises for what is in a file or for one that cannot be opened: its
+        status says why.
+        """
+        ...
+
+
+@runtime_checkable
+class Verifies(Protocol):
+    """An importer of files that carry checksums, which `read` compares only where something is wrong: all of them take time."""
+
+    def read_verified(self, path: Path, shown: str) -> Imported:
+        """The same as `read`, with every checksum compared."""
+        ...
+
+
+@runtime_checkable
+class ReadsOn(Protocol):
+    """An importer of files that only grow: what was read before need not be read again."""
+
+    def read_on(self, path: Path, shown: str, before: Imported, offset: int) -> Imported:
+        """The same as `read`, given what it made of the file up to an offset. Raises OSError."""
+        ...
+
+
+@runtime_checkable
+class Hesitates(Protocol):
+    """An importer that leaves files of its format alone that look like data sets or exports, unless the user names them."""
+
+    def why_not(self, path: Path, head: bytes) -> str | None:
+        """Why an unclaimed file is left alone; None where it is not of this format."""
+        ...
+
+    def would_read(self, path: Path, head: bytes) -> bool:
+        """Whether it reads an unclaimed file that the user names."""
         ...

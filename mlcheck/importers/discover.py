@@ -11,7 +11,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mlcheck.importers import paths as disk
-from mlcheck.importers.base import Accompanies, HasHome, HoldsRuns, Importer, OwnsDirectories, RunDirectory, Separates
+from mlcheck.importers.base import (
+    Accompanies,
+    HasHome,
+    Hesitates,
+    HoldsRuns,
+    Importer,
+    OwnsDirectories,
+    RunDirectory,
+    Separates,
+)
 from mlcheck.importers.found import Discovery, Found, FoundFile
 from mlcheck.importers.registry import importers
 from mlcheck.importers.settings_files import HYDRA, SETTINGS
@@ -33,14 +42,6 @@ CONTAINER_PART = re.compile(
 
 HPARAMS_PART = re.compile(r"\d{9,11}\.\d+(\.\d+)?")
 """torch's `add_hparams` opens `<float timestamp>/` (formats.md §1.10)."""
-
-NOT_READ = {
-    ".h5": "HDF5: not read by this version",
-    ".hdf5": "HDF5: not read by this version",
-    ".keras": "Keras model archive: not read by this version",
-    ".parquet": "Parquet: not read by this version",
-}
-"""Files that may hold run data which no importer reads yet: named singly, so that nobody takes them for checked."""
 
 MAX_NAMED = 200
 """Files of one kind that are named singly when they are not read."""
@@ -75,6 +76,9 @@ _KINDS = {
     "table": "tables of metrics (metrics.csv, trainer_state.json …)",
     "mlflow": "MLflow runs",
     "console": "training logs",
+    "hdf5": "HDF5 dumps",
+    "parquet": "Parquet dumps",
+    "smdebug": "SageMaker Debugger trials",
 }
 
 
@@ -88,10 +92,26 @@ def _claim(path: Path, known: Sequence[Importer]) -> str | None:
     return next((one.format for one in known if one.claims(path, head)), None)
 
 
-def _single_file(path: Path, name: str | None, known: Sequence[Importer], seen: set[Path], found: Discovery) -> None:
+def _claim_named(path: Path, known: Sequence[Importer]) -> str | None:
+    """The format of a file that the user names: what looks like a data set or an export is read then."""
     claimed = _claim(path, known)
+    if claimed is not None:
+        return claimed
+    head = disk.head(path)
+    return next((one.format for one in known if isinstance(one, Hesitates) and one.would_read(path, head)), None)
+
+
+def _why_not(path: Path, known: Sequence[Importer]) -> str | None:
+    """Why an importer leaves a file of its format alone; None for files that are of no format."""
+    head = disk.head(path)
+    reasons = (one.why_not(path, head) for one in known if isinstance(one, Hesitates))
+    return next((reason for reason in reasons if reason), None)
+
+
+def _single_file(path: Path, name: str | None, known: Sequence[Importer], seen: set[Path], found: Discovery) -> None:
+    claimed = _claim_named(path, known)
     if claimed is None:
-        reason = NOT_READ.get(path.suffix.lower()) or refusal(path) or "no run data"
+        reason = _why_not(path, known) or refusal(path) or "no run data"
         found.missing.append(f"{path}: {reason} (looked for {_looked_for(known)})")
         found.ignored.append(SourceStatus(path.name, "unknown", "unreadable", reason=reason, bytes=disk.size(path)))
         return
@@ -388,17 +408,20 @@ class _Walk:
             count = "1 run is" if len(runs) == 1 else f"{len(runs):,} runs are"
             self._ignore(runs[0], "directory", f"{count} left out: {why}")
         for suffix, paths in sorted(self.unclaimed.items()):
-            reason = NOT_READ.get(suffix)
-            named = paths[: MAX_NAMED if reason else MAX_REFUSED if suffix in (".csv", ".tsv", ".jsonl") else 0]
+            refused = {path: reason for path in paths[:MAX_NAMED] if (reason := _why_not(path, self.known))}
+            for path, reason in refused.items():
+                self._ignore(path, suffix.lstrip("."), reason)
+            paths = [path for path in paths if path not in refused]
+            named = paths[: MAX_REFUSED if suffix in (".csv", ".tsv", ".jsonl") else 0]
             for path in named:
-                self._ignore(path, suffix.lstrip("."), reason or refusal(path) or "no run data")
+                self._ignore(path, suffix.lstrip("."), refusal(path) or "no run data")
             paths = paths[len(named) :]
             if paths:
                 kind = f"*{suffix}" if suffix else "files without a suffix"
                 example = self._shown(paths[0])
                 shown = example if len(paths) == 1 else f"{example} and {len(paths) - 1:,} more {kind}"
                 size = sum(disk.size(path) for path in paths)
-                status = SourceStatus(shown, "other", "ignored", reason=reason or "no run data", bytes=size)
+                status = SourceStatus(shown, "other", "ignored", reason="no run data", bytes=size)
                 self.found.ignored.append(status)
 
 

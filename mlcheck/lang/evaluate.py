@@ -1,7 +1,7 @@
 """Evaluation of checked expressions for one combination of series, each node once."""
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from types import MappingProxyType
 
 import numpy as np
@@ -61,6 +61,14 @@ class Evaluator:
         with np.errstate(all="ignore"):
             return self._value(expression.root)
 
+    def extended(self, scope: Scope, added: Set[str]) -> "Evaluator":
+        """An evaluator in a scope that knows some names more; what does not need them is not computed again."""
+        other = Evaluator(self._lets, scope)
+        other._names = {
+            name: value for name, value in self._names.items() if added.isdisjoint(self._lets.uses_of.get(name, {name}))
+        }
+        return other
+
     def _value(self, node: ast.expr) -> Value:
         known = self._values.get(id(node))
         if known is not None:
@@ -97,6 +105,16 @@ class Evaluator:
         assert isinstance(label, ast.Name)
         assert isinstance(aggregate, ast.Name)
         largest = scalar("among", "n", self._value(node.args[3])) if len(node.args) > 3 else 0.0
+        group = self._scope.group(self._lets.names(argument), label.id)
+        if group is None:
+            return self._reduced(argument, label, aggregate, largest)
+        key = (id(node), largest, group)
+        shared = self._scope.shared
+        if key not in shared:
+            shared[key] = self._reduced(argument, label, aggregate, largest)
+        return shared[key]
+
+    def _reduced(self, argument: ast.expr, label: ast.Name, aggregate: ast.Name, largest: float) -> Value:
         members = [member._value(argument) for member in self._over(self._lets.names(argument), label.id)]
         if not members or np.isnan(largest):
             return float("nan")

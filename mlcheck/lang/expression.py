@@ -2,6 +2,7 @@
 
 import ast
 from dataclasses import dataclass
+from functools import lru_cache
 
 from mlcheck.errors import MlcheckError
 
@@ -50,10 +51,11 @@ def place(text: str, position: int) -> tuple[int, int]:
     return text.count("\n", 0, position) + 1, position - text.rfind("\n", 0, position)
 
 
-def operands(node: ast.expr) -> list[ast.expr]:
+@lru_cache(maxsize=16384)
+def operands(node: ast.expr) -> tuple[ast.expr, ...]:
     """The values that a checked node is made of: not a function's name, nor the label and the aggregate of among."""
     if isinstance(node, ast.Call):
         if isinstance(node.func, ast.Name) and node.func.id == "among":
-            return [node.args[0], *node.args[3:]]
-        return node.args
-    return [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr)]
+            return (node.args[0], *node.args[3:])
+        return tuple(node.args)
+    return tuple(child for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr))

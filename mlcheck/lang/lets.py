@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 
 from mlcheck.lang.expression import MAX_NODES, Expression, LanguageError, operands
@@ -53,7 +54,13 @@ class Lets:
 
     def names(self, root: ast.expr) -> frozenset[str]:
         """The free names of a tree once its lets are put in: inputs and parameters."""
-        return frozenset(_uses(root, self.uses_of))
+        return _free_names(self, root)
+
+
+@lru_cache(maxsize=4096)
+def _free_names(lets: Lets, root: ast.expr) -> frozenset[str]:
+    """Remembered: an `among` asks again for each combination of series."""
+    return frozenset(_uses(root, lets.uses_of))
 
 
 def make_lets(lets: Mapping[str, Expression]) -> Lets:

@@ -1,6 +1,6 @@
 """Values of the rule language: a column on an axis, or a scalar."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -60,6 +60,19 @@ class Scope(Protocol):
 
         In order of the label's order attribute where it is known. Empty when there is no member.
         """
+        ...
+
+    def group(self, names: frozenset[str], label: str) -> Hashable | None:
+        """What decides which members `over` gives and what the named inputs are in them.
+
+        Two scopes of one rule with equal groups reduce to the same value: a layer is compared with the median layer, and there is one
+        median for all of them. None where nothing may be shared.
+        """
+        ...
+
+    @property
+    def shared(self) -> MutableMapping[Hashable, Value]:
+        """What the scopes of one rule share: reductions by expression and group."""
         ...
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from mlcheck.store.duplicates import COPYING
-from mlcheck.store.roles import RoleOverride, assign
+from mlcheck.store.roles import Assignment, RoleOverride, assign
 from mlcheck.store.series import Floats, Imported, Ints, RawSeries, Series
 from mlcheck.store.stretches import stretches
 
@@ -60,13 +60,13 @@ def assemble(parts: Sequence[Part], overrides: Sequence[RoleOverride] = ()) -> l
     that a table repeats (store/duplicates.py). A file
     that contributes rows begins a segment, as does a step that goes back (store/stretches.py). Names are made unique with `#2`.
     """
-    rows: dict[tuple[str, str, str, str | None, str | None], _Rows] = {}
+    rows: dict[tuple[str, str, str, str | None, str | None, str | None, tuple[tuple[str, str], ...]], _Rows] = {}
     for part, imported in in_order(parts):
         origin = imported.status.path if imported.status.format in COPYING else None
         for raw in imported.series:
             if origin is not None:
                 raw = replace(raw, hints=replace(raw.hints, origin=origin))
-            key = (part, raw.tag, raw.kind, raw.hints.worker, origin)
+            key = (part, raw.tag, raw.kind, raw.hints.worker, raw.hints.mode, origin, raw.hints.labels)
             rows.setdefault(key, _Rows(part, raw)).add(raw)
     taken: dict[str, int] = {}
     return [_series(one, taken, overrides) for one in rows.values()]
@@ -74,7 +74,7 @@ def assemble(parts: Sequence[Part], overrides: Sequence[RoleOverride] = ()) -> l
 
 def _series(rows: _Rows, taken: dict[str, int], overrides: Sequence[RoleOverride]) -> Series:
     raw = rows.first
-    found = assign(raw.tag, rows.part, raw.kind, raw.hints, overrides)
+    found = _stated(raw) if raw.kind == "fact" else assign(raw.tag, rows.part, raw.kind, raw.hints, overrides)
     name = f"{rows.part}/{raw.tag}" if rows.part else raw.tag
     taken[name] = count = taken.get(name, 0) + 1
     return Series(
@@ -92,6 +92,16 @@ def _series(rows: _Rows, taken: dict[str, int], overrides: Sequence[RoleOverride
         hints=raw.hints,
         approximate=rows.approximate,
     )
+
+
+def _stated(raw: RawSeries) -> Assignment:
+    """A fact that an importer derived says itself what it is."""
+    labels = {**dict(raw.hints.labels), "certainty": "exact"}
+    if raw.hints.mode in ("train", "val", "test"):
+        labels["split"] = raw.hints.mode
+    if raw.hints.worker is not None:
+        labels["worker"] = raw.hints.worker
+    return Assignment(raw.hints.collection or "other", labels, "derived from the tensors")
 
 
 def _joined_ints(pieces: Sequence[Ints]) -> Ints:

@@ -94,21 +94,37 @@ _MEASURED = frozenset(
 """Roles of quantities, which carry `metric`, `freq` and `axis`."""
 
 _COLLECTIONS = {
-    "weights": "weight",
-    "parameters": "weight",
-    "biases": "weight",
-    "gradients": "gradient",
-    "activations": "activation",
-    "outputs": "activation",
-    "inputs": "input",
-    "labels": "label",
-    "targets": "label",
-    "predictions": "prediction",
+    "weight": "weight",
+    "parameter": "weight",
+    "param": "weight",
+    "kernel": "weight",
+    "bias": "weight",
+    "gradient": "gradient",
+    "grad": "gradient",
+    "activation": "activation",
+    "act": "activation",
+    "output": "activation",
+    "input": "input",
+    "label": "label",
+    "target": "label",
+    "prediction": "prediction",
+    "embedding": "embedding",
+    "token": "token_ids",
     "optimizer": "optimizer_state",
-    "losses": "loss",
-    "metrics": "metric",
+    "optimizer_state": "optimizer_state",
+    "loss": "loss",
+    "metric": "metric",
 }
-_MODES = {"train": "train", "training": "train", "val": "val", "eval": "val", "validation": "val", "test": "test"}
+"""By the singular of the name of a collection. A metric may have any direction: only its tag tells."""
+_MODES = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "eval": "val",
+    "validation": "val",
+    "test": "test",
+    "predict": "test",
+}
 _LONG_NUMBER = re.compile(r"\d{4,}")
 """Numbers that no pattern tells apart (a test holds it): none names one of more than three digits."""
 _DEVICE = re.compile(r"\b(?:gpu|cuda)[ :]?(\d+)\b")
@@ -161,6 +177,8 @@ def assign(
     mode = _MODES.get((hints.mode or "").lower())
     if mode and _table().roles[role].split != "none":
         labels["split"] = mode
+    if role == "activation" and hints.function:
+        labels["act"] = hints.function.lower()
     if hints.axis and hints.axis != "step":
         labels.setdefault("axis", hints.axis)
     worker = hints.worker or words.worker_of_part(part)
@@ -173,15 +191,33 @@ def assign(
 
 
 def _from_collection(tag: str, collection: str, labels: dict[str, str], found: Assignment) -> Assignment:
-    role = _COLLECTIONS.get(collection)
-    if role is None or role == found.role:
+    role = _COLLECTIONS.get(_singular(collection))
+    if role in (None, found.role, "loss", "metric") or (role == "input" and found.role == "token_ids"):
         return found
+    assert role is not None
     kept = {key: value for key, value in labels.items() if key in ("layer", "param", "worker")}
     if "layer" not in kept:
         kept.update(_parameter_labels(tag))
-    if collection == "biases":
+    if role == "activation":
+        kept.setdefault("layer", once(_OUTPUT.sub("", tag)))
+        kept.pop("param", None)
+        function = activation_function(tag)
+        if function:
+            kept["act"] = function
+    if _singular(collection) == "bias":
         kept["param"] = "bias"
     return Assignment(role, kept | {"certainty": "exact"}, f"collection {collection}")
+
+
+_OUTPUT = re.compile(r"^(?:activations?|acts?|outputs?)[/._]|[./_](?:output|activation)s?(?:_\d+)?$", re.IGNORECASE)
+
+
+def _singular(collection: str) -> str:
+    if collection == "biases":
+        return "bias"
+    if collection == "losses":
+        return "loss"
+    return collection if collection == "bias" else collection.removesuffix("s")
 
 
 def _overridden(override: RoleOverride, tag: str, part: str, labels: dict[str, str]) -> Assignment:
@@ -271,7 +307,7 @@ def _labels(pattern: _Pattern, groups: dict[str, str], core: words.Core, part: s
         device = _DEVICE.search(core.name)
         if device:
             labels["group"] = device.group(1)
-    if pattern.role == "activation":
+    if pattern.role in ("activation", "input"):
         function = activation_function(labels.get("layer", "")) or activation_function(core.name)
         if function:
             labels["act"] = function

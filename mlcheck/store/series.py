@@ -32,6 +32,16 @@ class Hints:
     """What its steps count, where the file says so: step, epoch, sample or time."""
     origin: str | None = None
     """Path of its file, for formats whose files may repeat what another one holds (store/duplicates.py); set by the store."""
+    shape: tuple[int, ...] | None = None
+    """Shape of the tensor at its first step."""
+    dtype: str | None = None
+    """numpy's name of its data type, or `bfloat16`."""
+    data_format: str | None = None
+    """channels_last or channels_first, where the file says so."""
+    function: str | None = None
+    """Activation function whose output it is, where the file says so: relu, tanh, sigmoid."""
+    labels: tuple[tuple[str, str], ...] = ()
+    """Labels of a derived fact: `(("feature", "f0"), ("group", "gain"))`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +61,7 @@ class RawSeries:
 
     tag: str
     kind: Kind
+    """scalar, tensor, or fact for what an importer derives itself (class counts, trees): then `hints.collection` is the role."""
     steps: Ints
     """int64, shape (n,)."""
     wall_times: Floats
@@ -73,6 +84,8 @@ class Imported:
     """Wall time of the first record (of any kind): restarts are ordered by it."""
     session_starts: tuple[int, ...] = ()
     """Steps of `session_log START` records (TensorFlow 1)."""
+    plugins: tuple[tuple[str, str], ...] = ()
+    """Tag and plugin of what gave no series: a plugin may be named with a tag's first value only, and the file may be read on."""
 
 
 @dataclass(frozen=True, eq=False)

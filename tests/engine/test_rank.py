@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlcheck.engine.rank import Causes, file_causes, ranked
+from mlcheck.engine.rank import Causes, file_causes, place_of, ranked
 from mlcheck.errors import RuleError
 from mlcheck.report import Confidence, Cost, Finding, Severity
 
@@ -98,3 +98,51 @@ def test_severity_then_excess_then_onset_then_id() -> None:
 
 def test_a_root_ranks_with_the_worst_that_it_explains_and_comes_before_it() -> None:
     assert order(finding("X", "warning"), finding("A", "info"), finding("B", "error")) == ["A", "B", "X"]
+
+
+# A fault that spreads
+
+
+def spread(*findings: Finding, places: dict[str, tuple[int, int]] | None = None) -> dict[str, str | None]:
+    causes = Causes({"A": []}, spreading=["A"])
+    filed = file_causes(findings, causes, {}, {}, places or {})
+    names = {f.fingerprint: f.labels["layer"] for f in filed}
+    return {f.labels["layer"]: f.caused_by and names[f.caused_by] for f in filed}
+
+
+def of(layer: str, onset: int, severity: str = "error", **more: object) -> Finding:
+    return finding("A", severity, onset, labels={"layer": layer}, fingerprint=layer, **more)
+
+
+def test_the_first_of_a_rule_that_spreads_explains_the_others() -> None:
+    assert spread(of("c", 7), of("a", 5), of("b", 6)) == {"c": "a", "a": None, "b": "a"}
+
+
+def test_at_equal_steps_the_place_decides() -> None:
+    places = {"a": place_of("activation", 3), "b": place_of("activation", 1), "c": place_of("gradient", 0)}
+    assert spread(of("a", 5), of("b", 5), of("c", 5), places=places) == {"a": "b", "b": None, "c": "b"}
+
+
+def test_backpropagation_goes_from_the_last_layer_to_the_first() -> None:
+    assert place_of("gradient", 7) < place_of("gradient", 2)
+    assert place_of("weight", 2) < place_of("weight", 7)
+    assert place_of("activation", 9) < place_of("gradient", 9) < place_of("weight", 0) < place_of("loss", None)
+
+
+def test_at_equal_steps_the_role_of_which_least_is_hit_is_the_origin() -> None:
+    """One weight is NaN, and with it all activations behind it and all gradients: the weight began."""
+    places = {"w": place_of("weight", 1), "a": place_of("activation", 1), "b": place_of("activation", 2)}
+    places |= {"g": place_of("gradient", 1), "h": place_of("gradient", 0)}
+    sizes = {place_of("weight", 0)[0]: 2, place_of("activation", 0)[0]: 3, place_of("gradient", 0)[0]: 2}
+    found = [of(name, 5) for name in ("a", "b", "g", "h", "w")]
+    causes = Causes({"A": []}, spreading=["A"])
+    filed = file_causes(found, causes, {}, {}, places, sizes)
+    assert {f.labels["layer"]: f.caused_by for f in filed} == {"a": "w", "b": "w", "g": "w", "h": "w", "w": None}
+
+
+def test_an_earlier_finding_of_less_severity_is_something_else() -> None:
+    assert spread(of("metric", 0, "info"), of("a", 5), of("b", 6, "warning")) == {"metric": None, "a": None, "b": "a"}
+
+
+def test_steps_of_another_axis_are_not_compared() -> None:
+    assert spread(of("a", 5), of("b", 6, axis="epoch")) == {"a": None, "b": None}

@@ -51,6 +51,13 @@ class FakeScope:
     def over(self, names: frozenset[str], label: str) -> Sequence["FakeScope"]:
         return self.members[label]
 
+    def group(self, names: frozenset[str], label: str) -> None:
+        return None
+
+    @property
+    def shared(self) -> dict[object, Value]:
+        return {}
+
 
 def evaluate(
     text: str,

@@ -1,0 +1,1 @@
+"""Tensors to statistics, while they are read."""
