@@ -1,5 +1,7 @@
 """What all tests share."""
 
+from pathlib import Path
+
 import pytest
 
 RULE = """\
@@ -30,3 +32,11 @@ tests:
 def rule_text() -> str:
     """A small rule that loads."""
     return RULE
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No test reads or writes the cache of the user who runs it."""
+    path = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("MLCHECK_CACHE_DIR", str(path))
+    return path

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mlcheck import api
+from mlcheck import api, work
 from mlcheck.errors import ConfigError, UsageError
 from mlcheck.settings import RoleSetting, RuleSettings, Settings
 
@@ -15,7 +15,7 @@ def test_a_pool_gives_the_same_report(monkeypatch: pytest.MonkeyPatch) -> None:
     from mlcheck.reporters.json import dumps
 
     alone = dumps(api.scan([FIXTURES]))
-    monkeypatch.setattr(api, "POOL_BYTES", 0)
+    monkeypatch.setattr(work, "POOL_BYTES", 0)
     assert dumps(api.scan([FIXTURES], api.ScanOptions(jobs=2))) == alone
 
 

@@ -115,8 +115,8 @@ def test_a_pipe_among_rule_files_is_refused_not_waited_for(tmp_path: Path) -> No
 
 
 POOL = """
-import sys, mlcheck.api as api
-api.POOL_BYTES = 0
+import sys, mlcheck.work as work
+work.POOL_BYTES = 0
 if __name__ == "__main__":
     from mlcheck.__main__ import main
     sys.argv[1:] = ["scan", "fixtures", "--jobs", "2", *sys.argv[1:]]

@@ -95,6 +95,17 @@ class Collector:
             self._tags.append(Tag(text))
         return number
 
+    def know(self, name: str, plugin: str) -> None:
+        """Take over a tag and its plugin from the part of the file that was read before."""
+        number = self.tag(name.encode())
+        if plugin:
+            self._tags[number].plugin, self._tags[number].plugin_at = plugin, (-1, 0)
+
+    def plugins_without(self, series: Sequence[RawSeries]) -> tuple[tuple[str, str], ...]:
+        """Tags with a plugin of which there is no series."""
+        there = {one.tag for one in series}
+        return tuple((tag.name, tag.plugin) for tag in self._tags if tag.plugin and tag.name not in there)
+
     def seen(self, tag: int, record: int, place: int = 0) -> None:
         """Note that a record holds a number, a histogram or a tensor of the tag, as its value at that place."""
         known = self._tags[tag]

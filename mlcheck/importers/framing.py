@@ -210,16 +210,16 @@ class Block:
 
 
 class RecordReader:
-    """Reads a file block by block. Iterate it once; afterwards `offset`, `why` and `size` say where and why it ended.
+    """Reads a file block by block, from where it stands. Iterate it once; afterwards `offset`, `why` and `size` say where and why it ended.
 
     Holds one block, or one record where that is larger, and never more than the file has: a length is believed only as
     far as there are bytes behind it.
     """
 
-    def __init__(self, file: BinaryIO, block: int = BLOCK) -> None:
+    def __init__(self, file: BinaryIO, block: int = BLOCK, offset: int = 0) -> None:
         self._file = file
         self._block = block
-        self.offset = 0
+        self.offset = offset
         self.why: Stop = "end"
         self.size = 0
 

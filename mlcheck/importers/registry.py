@@ -1,8 +1,11 @@
 """The importers that there are: an explicit list, in the order in which they are asked."""
 
+from functools import cache
+
 from mlcheck.importers.base import Importer
 
 
+@cache
 def importers() -> tuple[Importer, ...]:
     """All importers."""
     from mlcheck.importers.console.reader import ConsoleImporter
@@ -16,4 +19,9 @@ def importers() -> tuple[Importer, ...]:
 
 def by_format(name: str) -> Importer:
     """The importer of a format; KeyError when there is none."""
-    return {one.format: one for one in importers()}[name]
+    return _by_format()[name]
+
+
+@cache
+def _by_format() -> dict[str, Importer]:
+    return {one.format: one for one in importers()}

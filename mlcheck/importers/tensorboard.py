@@ -1,6 +1,6 @@
 """TensorBoard event files: scalars, histograms as statistics, and what the run states about itself."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from mlcheck.importers.framing import (
     is_record_header,
     masked,
 )
+from mlcheck.importers.resume import joined
 from mlcheck.report import SourceState, SourceStatus
 from mlcheck.store.series import Imported, RawSeries
 
@@ -44,7 +45,14 @@ class TensorBoardImporter:
 
     def read(self, path: Path, shown: str) -> Imported:
         """Every scalar, histogram and stated fact of the file; see `base.Importer.read`."""
-        state = _State(shown)
+        return self._read(path, _State(shown))
+
+    def read_verified(self, path: Path, shown: str) -> Imported:
+        """The same, with the payload of every record compared with its checksum; see `base.Verifies`."""
+        return self._read(path, _State(shown, verify=True))
+
+    def _read(self, path: Path, state: "_State") -> Imported:
+        shown = state.shown
         with path.open("rb", buffering=0) as file:
             head = file.read(64)
             refused = _other_file(path.name, head)
@@ -61,6 +69,22 @@ class TensorBoardImporter:
                 if not state.events and state.strangers >= STRANGERS:
                     return unreadable(shown, self.format, _OTHER_RECORDS, path.stat().st_size, 0)
         return _result(path, state, reader)
+
+    def read_on(self, path: Path, shown: str, before: Imported, offset: int) -> Imported:
+        """Read what came after the offset of a whole record, and join it to what was read before; see `base.ReadsOn`."""
+        state = _State(shown, records=before.status.records, events=before.status.records)
+        for one in before.series:
+            state.collector.know(one.tag, one.hints.plugin or "")
+        for tag, plugin in before.plugins:
+            state.collector.know(tag, plugin)
+        for fact in before.facts:
+            state.collector.facts.setdefault(fact)
+        with path.open("rb", buffering=0) as file:
+            file.seek(offset)
+            reader = RecordReader(file, offset=offset)
+            for block in reader:
+                _read_block(block, state)
+        return joined(before, _result(path, state, reader))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +167,8 @@ def _is_text(head: bytes) -> bool:
 class _State:
     # One file while it is read.
     shown: str
+    verify: bool = False
+    """Compare every payload with its checksum."""
     collector: Collector = field(default_factory=Collector)
     records: int = 0
     """Whole records that were met, good or bad."""
@@ -164,7 +190,27 @@ class _State:
         self.lost_bytes += int(block.lengths[record]) + OVERHEAD
 
 
+def _verified(block: Block, state: _State) -> Block:
+    """The block without the records whose payload does not have the checksum that the file states."""
+    from google_crc32c import value as checksum
+
+    view = block.data.data
+    sound = np.ones(len(block.starts), dtype=bool)
+    for record, (start, length) in enumerate(zip(block.starts.tolist(), block.lengths.tolist(), strict=True)):
+        end = start + length
+        stated = int.from_bytes(view[end : end + 4], "little")
+        if stated not in (masked(checksum(view[start:end].tobytes())), SAGEMAKER_CHECKSUM):
+            state.lose(block, record, "the checksum of its payload does not match")
+            sound[record] = False
+    if sound.all():
+        return block
+    state.records += int((~sound).sum())
+    return replace(block, starts=block.starts[sound], lengths=block.lengths[sound])
+
+
 def _read_block(block: Block, state: _State) -> None:
+    if state.verify:
+        block = _verified(block, state)
     collector = state.collector
     is_first = not state.events
     decoded = decode(block.data, block.starts, block.lengths)
@@ -283,7 +329,14 @@ def _result(path: Path, state: _State, reader: RecordReader) -> Imported:
         tail_only=reader.why == "cut" and not state.faults,
     )
     collector = state.collector
-    return Imported(source, series, tuple(collector.facts), collector.first_wall_time, tuple(collector.session_starts))
+    return Imported(
+        source,
+        series,
+        tuple(collector.facts),
+        collector.first_wall_time,
+        tuple(collector.session_starts),
+        collector.plugins_without(series),
+    )
 
 
 def _nothing(state: _State, reader: RecordReader) -> str:

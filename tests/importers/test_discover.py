@@ -153,12 +153,23 @@ def test_what_is_not_there_or_no_run_is_named_with_what_was_looked_for(tmp_path:
     assert "empty" in result.notes[0].text
 
 
-def test_formats_that_are_not_read_yet_are_named(tmp_path: Path) -> None:
+def test_data_sets_and_exports_are_named_with_the_reason_and_make_no_run(tmp_path: Path) -> None:
+    import h5py
+    import numpy as np
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    with h5py.File(tmp_path / "images.h5", "w") as file:
+        file["images"] = np.zeros((100, 8, 8), np.uint8)
+    parquet.write_table(pa.table({"text": ["a", "b"], "label": [0, 1]}), tmp_path / "train.parquet")
     for number in range(3):
-        (tmp_path / f"{number}.h5").write_bytes(b"\x89HDF\r\n\x1a\n")
         (tmp_path / f"{number}.png").write_bytes(b"\x89PNG")
-    ignored = discover([str(tmp_path)]).ignored
-    assert [s.path for s in ignored] == ["0.h5", "1.h5", "2.h5", "0.png and 2 more *.png"]
+    found = discover([str(tmp_path)])
+    assert found.runs == []
+    reasons = {status.path: status.reason for status in found.ignored}
+    assert "data set" in (reasons["images.h5"] or "")
+    assert "data set" in (reasons["train.parquet"] or "")
+    assert reasons["0.png and 2 more *.png"] == "no run data"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")

@@ -412,3 +412,34 @@ def test_an_image_is_passed_over_only_when_its_record_is_sound(tmp_path):
     broken = payload[:at] + bytes([payload[at] + 1]) + payload[at + 1 :]
     imported = read(tmp_path, good + witness.frame(broken))
     assert (imported.status.status, imported.status.offset) == ("partial", len(good))
+
+
+def test_verify_passes_over_every_record_whose_payload_has_another_checksum(tmp_path):
+    records = [witness.frame(scalar("loss", step, step).SerializeToString()) for step in range(20)]
+    # The last payload byte is one of the value's: the event still parses.
+    for changed in (3, 11):
+        broken = bytearray(records[changed])
+        broken[-5] ^= 1
+        records[changed] = bytes(broken)
+    path = tmp_path / "events.out.tfevents.1"
+    path.write_bytes(b"".join(records))
+    assert len(read(tmp_path, b"".join(records)).series[0].steps) == 20, "what parses is not compared by default"
+    imported = TensorBoardImporter().read_verified(path, "shown")
+    assert imported.series[0].steps.tolist() == [step for step in range(20) if step not in (3, 11)]
+    status = imported.status
+    assert (status.status, status.records, status.tail_only) == ("partial", 18, False)
+    assert status.offset == sum(map(len, records[:3]))
+    assert status.lost_bytes == len(records[3]) + len(records[11])
+    assert status.reason is not None
+    assert "2 records are corrupt" in status.reason
+    assert "checksum of its payload" in status.reason
+
+
+def test_verify_reads_what_is_sound_as_without(tmp_path):
+    data = witness.write(VERSION, *(scalar("loss" if step % 2 else "train/acc", step, step) for step in range(50)))
+    path = tmp_path / "events.out.tfevents.1"
+    path.write_bytes(data)
+    plain, verified = TensorBoardImporter().read(path, "x"), TensorBoardImporter().read_verified(path, "x")
+    assert plain.status == verified.status
+    for one, other in zip(plain.series, verified.series, strict=True):
+        np.testing.assert_array_equal(one.columns["value"], other.columns["value"])

@@ -1,0 +1,31 @@
+"""Where the cache lies: the user's cache directory as each system has it (platformdirs)."""
+
+import os
+from pathlib import Path
+
+from mlcheck import __version__
+from mlcheck.errors import UsageError
+from mlcheck.store.cache.cache import LIMIT, Cache
+
+DIRECTORY = "MLCHECK_CACHE_DIR"
+SIZE = "MLCHECK_CACHE_SIZE"
+"""Megabytes."""
+
+
+def user_cache() -> Cache:
+    """The cache, at `MLCHECK_CACHE_DIR` where that is set. Raises UsageError for a size that is no number."""
+    text = os.environ.get(SIZE, "")
+    try:
+        limit = int(float(text) * 1e6) if text else LIMIT
+    except (ValueError, OverflowError):
+        raise UsageError(f"{SIZE}={text}: write the megabytes that the cache may take, such as 2000") from None
+    return Cache(_directory(), limit, __version__)
+
+
+def _directory() -> Path:
+    given = os.environ.get(DIRECTORY)
+    if given:
+        return Path(given).expanduser() / "imports"
+    import platformdirs
+
+    return platformdirs.user_cache_path("mlcheck", appauthor=False) / "imports"
