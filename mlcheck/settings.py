@@ -1,14 +1,21 @@
-"""Settings from `mlcheck.toml` or `[tool.mlcheck]` in `pyproject.toml`: validated, and every unknown key an error with a suggestion."""
+"""Settings from `mlcheck.toml` or `[tool.mlcheck]` in `pyproject.toml`, from `MLCHECK_…` variables and from profiles: validated, and every
+unknown key an error with a suggestion. What stands higher wins, key by key: command line, environment, file, profile, the rule itself.
+"""
 
+import datetime
+import os
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from mlcheck.errors import ConfigError, did_you_mean
 
 FILE_NAME = "mlcheck.toml"
+BASELINE_FILE = ".mlcheck-baseline.json"
+"""Where `mlcheck baseline write` writes, and where a scan looks, unless another file is named."""
 Scalar = str | float | bool
 
 FAIL_ON = ("error", "warning", "info", "never")
@@ -35,6 +42,37 @@ class RoleSetting:
 
 
 @dataclass(frozen=True, slots=True)
+class Suppression:
+    """Findings that the user knows of and does not want to fail on: all of its conditions hold."""
+
+    reason: str
+    rule: str = "*"
+    """Id or name, or a glob over either."""
+    run: str = "*"
+    """Glob over the run's name, its path or its lane."""
+    series: str = "*"
+    """Glob over the names of the series that were judged."""
+    steps: tuple[int, int] | None = None
+    """First and last step; a finding that reaches beyond them is not meant."""
+    expires: datetime.date | None = None
+    """The last day on which it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """What holds for some runs only."""
+
+    match: Sequence[str]
+    """Globs over the run's name or path."""
+    rules: Mapping[str, RuleSettings] = field(default_factory=dict)
+    regime: str | None = None
+
+    def fits(self, name: str, path: str) -> bool:
+        """Whether a run is meant."""
+        return any(fnmatchcase(word, glob) for glob in self.match for word in (name, path))
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All that a configuration file can say. Field names are the keys of the file, with `-` for `_`."""
 
@@ -53,8 +91,97 @@ class Settings:
     roles: Sequence[RoleSetting] = ()
     rules: Mapping[str, RuleSettings] = field(default_factory=dict)
     """By rule id or name."""
+    runs: Sequence[RunSettings] = ()
+    """Settings for the runs that match; a later table wins."""
+    suppress: Sequence[Suppression] = ()
+    baseline: str | None = None
+    """Findings that are accepted: a file that `mlcheck baseline write` wrote, relative to the configuration file."""
+    require: Sequence[str] = ()
+    expect: Sequence[str] = ()
+    """`runs=2`, `min-steps=100`, `metric=loss`."""
+    allow_empty: bool = False
+    profile: str | None = None
+    """A set of settings under a name: smoke."""
     path: str | None = None
     """The file that they came from."""
+    origins: Mapping[str, str] = field(default_factory=dict)
+    """Key to where its value came from, for every key that was set."""
+
+
+PROFILES = ("smoke",)
+"""Names of the files in `profiles/`."""
+
+
+def keys() -> list[str]:
+    """All keys of a configuration file."""
+    return [one.name.replace("_", "-") for one in fields(Settings) if one.name not in ("path", "origins")]
+
+
+def over(upper: Settings, lower: Settings) -> Settings:
+    """Two layers as one: each key that the upper one sets wins, rules and roles one by one, lists of tables together."""
+    values: dict[str, Any] = {}
+    for key in upper.origins:
+        name = key.replace("-", "_")
+        mine, theirs = getattr(upper, name), getattr(lower, name)
+        if name == "rules":
+            values[name] = {**theirs, **{rule: _merged(theirs.get(rule), one) for rule, one in mine.items()}}
+        elif name in ("roles", "runs", "suppress"):
+            # The first role that matches wins, and the last table for a run.
+            values[name] = (*mine, *theirs) if name == "roles" else (*theirs, *mine)
+        else:
+            values[name] = mine
+    path = upper.path or lower.path
+    return replace(lower, **values, path=path, origins={**lower.origins, **upper.origins})
+
+
+def _merged(lower: RuleSettings | None, upper: RuleSettings) -> RuleSettings:
+    if lower is None:
+        return upper
+    return RuleSettings(upper.severity or lower.severity, {**lower.params, **upper.params})
+
+
+PREFIX = "MLCHECK_"
+_FROM_ENVIRONMENT = (
+    "select", "ignore", "fail-on", "fail-when", "min-severity", "output", "regime", "strict", "jobs", "rules-dirs", "baseline",
+    "require", "expect", "allow-empty", "profile",
+)  # fmt: skip
+"""Keys whose value fits into a variable."""
+
+
+def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
+    """What variables such as `MLCHECK_FAIL_ON` say; lists are separated by commas, an empty one says nothing. Raises ConfigError."""
+    given = os.environ if environment is None else environment
+    data: dict[str, Any] = {}
+    for key in _FROM_ENVIRONMENT:
+        text = given.get(variable(key), "").strip()
+        if text:
+            data[key] = _typed(key, text)
+    settings = _Checker(Path("the environment")).settings(data)
+    return replace(settings, path=None, origins={key: variable(key) for key in data})
+
+
+def variable(key: str) -> str:
+    """`MLCHECK_FAIL_ON` for `fail-on`."""
+    return PREFIX + key.replace("-", "_").upper()
+
+
+def _typed(key: str, text: str) -> Any:
+    if key in ("select", "ignore", "output", "rules-dirs", "require", "expect"):
+        return [word.strip() for word in text.split(",") if word.strip()]
+    if key in ("strict", "allow-empty"):
+        return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}.get(text.lower(), text)
+    return int(text) if key == "jobs" and text.isdigit() else text
+
+
+def profile(name: str) -> Settings:
+    """The settings of a profile. Raises ConfigError for one that there is not."""
+    from importlib.resources import files
+
+    if name not in PROFILES:
+        raise ConfigError(f"no profile {name!r}; {did_you_mean(name, PROFILES) or 'known: ' + ', '.join(PROFILES)}")
+    text = files("mlcheck").joinpath(f"profiles/{name}.toml").read_text(encoding="utf-8")
+    settings = _Checker(Path(f"profile {name}")).settings(tomllib.loads(text))
+    return replace(settings, path=None, origins=dict.fromkeys(settings.origins, f"profile {name}"))
 
 
 def find(start: Path) -> Path | None:
@@ -111,7 +238,7 @@ class _Checker:
         return ConfigError(f"{self.path}: {message}")
 
     def settings(self, data: Mapping[str, Any]) -> Settings:
-        known = [one.name.replace("_", "-") for one in fields(Settings) if one.name != "path"]
+        known = keys()
         readers: dict[str, Callable[[str, Any], Any]] = {
             "select": self.words,
             "ignore": self.words,
@@ -125,13 +252,20 @@ class _Checker:
             "jobs": self.count,
             "roles": self.roles,
             "rules": self.rules,
+            "runs": self.runs,
+            "suppress": self.suppressions,
+            "baseline": self.text,
+            "require": self.words,
+            "expect": self.words,
+            "allow-empty": self.flag,
+            "profile": lambda key, value: self.choice(key, value, PROFILES),
         }
         values = {}
         for key, value in data.items():
             if key not in known:
                 raise self.fail(_unknown("key", key, known))
             values[key.replace("-", "_")] = readers[key](key, value)
-        return Settings(**values, path=str(self.path))
+        return Settings(**values, path=str(self.path), origins={key: str(self.path) for key in data})
 
     def words(self, key: str, value: Any) -> tuple[str, ...]:
         if isinstance(value, str):
@@ -173,20 +307,83 @@ class _Checker:
             settings.append(RoleSetting(pattern, role, rest))
         return tuple(settings)
 
+    def table(self, key: str, value: Any, known: Sequence[str]) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise self.fail(f"`{key}` must be a table, not {value!r}")
+        for name in value:
+            if name not in known:
+                raise self.fail(_unknown("key", f"{key}.{name}", [f"{key}.{one}" for one in known]))
+        return value
+
+    def runs(self, key: str, value: Any) -> tuple[RunSettings, ...]:
+        if not isinstance(value, list):
+            raise self.fail('`runs` is a list of tables: [[runs]] with `match = "gan/*"`, and `rules` or `regime`')
+        found = []
+        for number, given in enumerate(value, 1):
+            name = f"runs[{number}]"
+            table = self.table(name, given, ("match", "rules", "regime"))
+            if "match" not in table:
+                raise self.fail(f"`{name}` has no `match`: a glob over the names of the runs that it is for")
+            regime = self.text(f"{name}.regime", table["regime"]) if "regime" in table else None
+            globs = self.words(f"{name}.match", table["match"])
+            found.append(RunSettings(globs, self.rules(f"{name}.rules", table.get("rules", {})), regime))
+        return tuple(found)
+
+    def suppressions(self, key: str, value: Any) -> tuple[Suppression, ...]:
+        if not isinstance(value, list):
+            raise self.fail(
+                "`suppress` is a list of tables: [[suppress]] with `rule`, `run`, `series` or `steps`, and a `reason`"
+            )
+        return tuple(self.suppression(f"suppress[{number}]", given) for number, given in enumerate(value, 1))
+
+    def suppression(self, name: str, given: Any) -> Suppression:
+        table = self.table(name, given, tuple(one.name for one in fields(Suppression)))
+        reason = table.get("reason")
+        if not isinstance(reason, str) or not reason.strip():
+            raise self.fail(f"`{name}` has no `reason`: say why these findings are fine")
+        globs = {key: self.text(f"{name}.{key}", table[key]) for key in ("rule", "run", "series") if key in table}
+        if not globs and "steps" not in table:
+            raise self.fail(f"`{name}` would suppress everything: give `rule`, `run`, `series` or `steps`")
+        expires = table.get("expires")
+        if isinstance(expires, str):
+            try:
+                expires = datetime.date.fromisoformat(expires)
+            except ValueError:
+                raise self.fail(f"`{name}.expires` is {expires!r}; write a date such as 2027-01-31") from None
+        if isinstance(expires, datetime.datetime):
+            expires = expires.date()
+        if expires is not None and not isinstance(expires, datetime.date):
+            raise self.fail(f"`{name}.expires` is {expires!r}; write a date such as 2027-01-31")
+        return Suppression(
+            reason.strip(), **globs, steps=self.steps(f"{name}.steps", table.get("steps")), expires=expires
+        )
+
+    def steps(self, key: str, value: Any) -> tuple[int, int] | None:
+        if value is None:
+            return None
+        if (
+            not isinstance(value, list)
+            or len(value) != 2
+            or any(isinstance(one, bool) or not isinstance(one, int) for one in value)
+            or value[0] > value[1]
+        ):
+            raise self.fail(f"`{key}` is {value!r}; write the first and the last step, such as [0, 500]")
+        return value[0], value[1]
+
     def rules(self, key: str, value: Any) -> dict[str, RuleSettings]:
         if not isinstance(value, dict):
-            raise self.fail("`rules` is a table from rule id to its settings")
+            raise self.fail(f"`{key}` is a table from rule id to its settings")
         settings = {}
         for rule, given in value.items():
             if not isinstance(given, dict):
-                raise self.fail(f'`rules.{rule}` must be a table, such as {{severity = "warning"}}')
+                raise self.fail(f'`{key}.{rule}` must be a table, such as {{severity = "warning"}}')
             params = dict(given)
             severity = params.pop("severity", None)
             if severity is not None and severity not in (*SEVERITIES, "off"):
-                raise self.fail(f"`rules.{rule}.severity` is {severity!r}; it must be one of error, warning, info, off")
+                raise self.fail(f"`{key}.{rule}.severity` is {severity!r}; it must be one of error, warning, info, off")
             for name, one in params.items():
                 if not isinstance(one, str | int | float | bool):
-                    raise self.fail(f"`rules.{rule}.{name}` must be a number, text, true or false")
+                    raise self.fail(f"`{key}.{rule}.{name}` must be a number, text, true or false")
             settings[rule] = RuleSettings(severity, params)
         return settings
 

@@ -4,27 +4,34 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from mlcheck import __version__
+from mlcheck.cli.baseline import baseline_commands
+from mlcheck.cli.cache import cache_commands
+from mlcheck.cli.config import config as config_command
+from mlcheck.cli.effective import baseline_path, effective, scan_options, words
 from mlcheck.cli.options import (
     AllowEmpty,
     Assignments,
+    Baseline,
     Color,
     ColorChoice,
     Config,
+    Expect,
     FailOn,
-    FailOnChoice,
     FailWhen,
     Ignore,
     Jobs,
     MinSeverity,
+    NoBaseline,
+    NoCache,
     NoProgress,
     Output,
     Paths,
+    Profile,
     Quiet,
     Regime,
     Require,
@@ -32,8 +39,10 @@ from mlcheck.cli.options import (
     RulesDirs,
     RunName,
     Select,
+    ShowSuppressed,
     Strict,
     Verbose,
+    Verify,
 )
 from mlcheck.cli.output import (
     Progress,
@@ -46,10 +55,8 @@ from mlcheck.cli.output import (
     write,
     write_file,
 )
-from mlcheck.errors import MlcheckError, UsageError
-
-if TYPE_CHECKING:
-    from mlcheck.settings import Settings
+from mlcheck.cli.render import render
+from mlcheck.errors import MlcheckError
 
 USAGE_ERROR = 2
 INTERRUPTED = 130
@@ -137,19 +144,6 @@ def main(
     """The linter for machine-learning training runs: mlcheck scan ./runs/exp1."""
 
 
-def _settings(config: Path | None) -> "Settings":
-    from mlcheck import settings
-
-    if config is not None:
-        return settings.load(config)
-    try:
-        here = Path.cwd()
-    except OSError:
-        return settings.Settings()
-    found = settings.find(here)
-    return settings.load(found) if found else settings.Settings()
-
-
 # Commands
 
 
@@ -162,15 +156,22 @@ def scan(
     ignore: Ignore = None,
     fail_when: FailWhen = None,
     require: Require = None,
+    expect: Expect = None,
     assignments: Assignments = None,
     rules: RulesDirs = None,
     regime: Regime = None,
     config: Config = None,
+    profile: Profile = None,
+    baseline: Baseline = None,
+    no_baseline: NoBaseline = False,
     run_name: RunName = None,
     min_severity: MinSeverity = None,
+    show_suppressed: ShowSuppressed = False,
     strict: Strict = None,
-    allow_empty: AllowEmpty = False,
+    allow_empty: AllowEmpty = None,
     jobs: Jobs = None,
+    no_cache: NoCache = False,
+    verify: Verify = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
     no_progress: NoProgress = False,
@@ -183,61 +184,45 @@ def scan(
     from mlcheck import api
     from mlcheck.report import Severity, exit_code
 
-    settings = _settings(config)
-    outputs = parse_outputs(output or settings.output)
-    options = api.ScanOptions(
-        select=_words("--select", select),
-        ignore=_words("--ignore", ignore),
-        require=_words("--require", require),
+    settings = effective(
+        config,
+        output=output,
+        fail_on=fail_on.value if fail_on else None,
+        select=words("--select", select),
+        fail_when=fail_when,
+        require=words("--require", require),
+        expect=words("--expect", expect),
+        regime=regime,
+        profile=profile,
+        baseline=baseline,
+        min_severity=min_severity.value if min_severity else None,
+        strict=strict,
+        allow_empty=allow_empty,
+        jobs=jobs,
+    )
+    outputs = parse_outputs(settings.output)
+    options = scan_options(
+        settings,
+        ignore=words("--ignore", ignore) or (),
         assignments=assignments or (),
         rules_dirs=rules or (),
-        regime=regime,
-        fail_on=_fail_on(fail_on, settings),
-        fail_when=_fail_when(fail_when or settings.fail_when or "any"),
-        strict=settings.strict if strict is None else strict,
-        allow_empty=allow_empty,
-        jobs=jobs or settings.jobs or os.cpu_count() or 1,
         run_name=run_name,
-        settings=settings,
+        baseline=baseline_path(settings, no_baseline),
+        verify=verify,
+        cache=not no_cache and not os.environ.get("MLCHECK_NO_CACHE"),
     )
     progress = Progress(not no_progress and not quiet)
     try:
         report = api.scan(paths or ["."], options, progress)
     finally:
         progress.stop()
-    lowest = min_severity.value if min_severity else settings.min_severity or "info"
-    shown = render_options(color, verbose=verbose, quiet=quiet, min_severity=Severity(lowest))
+    lowest = Severity(settings.min_severity or "info")
+    shown = render_options(color, verbose=verbose, quiet=quiet, min_severity=lowest, show_suppressed=show_suppressed)
     on_stdout, problems = deliver(report, outputs, shown)
     for text in problems:
         say(f"mlcheck: {text}")
     explain_exit(report, time.perf_counter() - started, said=on_stdout == "terminal" and not quiet, quiet=quiet)
     return exit_code(report) if exit_code(report) == 1 or not problems else USAGE_ERROR
-
-
-def _fail_on(given: FailOnChoice | None, settings: "Settings") -> Any:
-    return given.value if given else settings.fail_on or "error"
-
-
-def _fail_when(text: str) -> str:
-    """`any`, `all`, or a share: `0.2` or `20%`; as any, all or a number from 0 to 1. Raises UsageError."""
-    word = text.strip().lower()
-    if word in ("any", "all"):
-        return word
-    try:
-        share = float(word.removesuffix("%")) / (100 if word.endswith("%") else 1)
-    except ValueError:
-        share = -1.0
-    if not 0 < share <= 1:
-        raise UsageError(f"--fail-when {text}: write any, all, or the share of runs that must fail, such as 0.2 or 20%")
-    return f"{share:g}"
-
-
-def _words(option: str, texts: Sequence[str] | None) -> list[str]:
-    """Words between commas. Raises UsageError for an option that names nothing: an unset variable must not mean "all"."""
-    words = [word.strip() for text in texts or () for word in text.split(",") if word.strip()]
-    if texts and not words:
-        raise UsageError(f"{option}: names no rule")
-    return words
 
 
 @app.command()
@@ -257,7 +242,7 @@ def inspect(
     from mlcheck.reporters.inspection import render_inspection
 
     outputs = parse_outputs(output or ())
-    report = api.scan(paths or ["."], api.ScanOptions(regime=regime, fail_on="never", settings=_settings(config)))
+    report = api.scan(paths or ["."], api.ScanOptions(regime=regime, fail_on="never", settings=effective(config)))
     report = replace(report, findings=())
     options = render_options(color, verbose=verbose)
     for name, path in outputs or [("terminal", None)]:
@@ -310,6 +295,12 @@ def explain(
 
     write(render_explain(describe(api.registry(rules or ()).get(rule)), render_options(color, verbose=verbose)))
     return 0
+
+
+app.command()(render)
+app.command(name="config")(config_command)
+app.add_typer(baseline_commands, name="baseline")
+app.add_typer(cache_commands, name="cache")
 
 
 @app.command(name="test")

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from mlcheck.reporters.registry import REPORTERS
+
 
 class FailOnChoice(StrEnum):
     """Values of --fail-on."""
@@ -61,7 +63,7 @@ Output = Annotated[
         "--output",
         "-o",
         metavar="FORMAT[=PATH]",
-        help="terminal, json or markdown; to standard output, or to a file (repeatable).",
+        help=f"{', '.join(REPORTERS)}; to standard output, or to a file (repeatable).",
     ),
 ]
 FailOn = Annotated[
@@ -86,6 +88,30 @@ Require = Annotated[
     list[str] | None,
     typer.Option("--require", metavar="RULES", help="Exit 2 when these cannot be checked in some run."),
 ]
+Expect = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--expect", metavar="runs=N|min-steps=N|metric=ROLE", help="Exit 2 unless this was found (repeatable)."
+    ),
+]
+Baseline = Annotated[
+    str | None,
+    typer.Option(
+        "--baseline",
+        metavar="FILE",
+        help="Findings that are accepted; only others fail.  [default: .mlcheck-baseline.json, if it is here]",
+        show_default=False,
+    ),
+]
+NoBaseline = Annotated[bool, typer.Option("--no-baseline", help="Judge as if nothing were accepted.")]
+Profile = Annotated[
+    str | None,
+    typer.Option(
+        "--profile",
+        metavar="NAME",
+        help="Settings under a name. smoke: what must hold in a short training on every pull request.",
+    ),
+]
 Assignments = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="RULE.PARAM=VALUE", help="Set a parameter of a rule (repeatable)."),
@@ -99,13 +125,23 @@ MinSeverity = Annotated[
         show_default=False,
     ),
 ]
+ShowSuppressed = Annotated[bool, typer.Option("--show-suppressed", help="List baselined and suppressed findings too.")]
 Strict = Annotated[
     bool | None, typer.Option("--strict", help="Exit 3 when the middle of a file is lost.", show_default=False)
 ]
-AllowEmpty = Annotated[bool, typer.Option("--allow-empty", help="No run, or a path that is not there, is fine.")]
+AllowEmpty = Annotated[
+    bool | None,
+    typer.Option("--allow-empty", help="No run, or a path that is not there, is fine.", show_default=False),
+]
 Jobs = Annotated[
     int | None,
     typer.Option("--jobs", "-j", min=1, metavar="N", help="Processes.  [default: the cores]", show_default=False),
+]
+Verify = Annotated[
+    bool, typer.Option("--verify", help="Compare every checksum of event files, not only those of suspects.")
+]
+NoCache = Annotated[
+    bool, typer.Option("--no-cache", help="Read every file again, and keep nothing (see mlcheck cache info).")
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Verdicts only; no talk on standard error.")]
 NoProgress = Annotated[bool, typer.Option("--no-progress", help="No progress bar.")]

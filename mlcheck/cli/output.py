@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from mlcheck.reporters.base import Options
 
 
+MOST_SUMMARY_BYTES = 1_000_000
+"""Of all that a step says in its summary; GitHub drops one of more than 1,024 KiB."""
+
+
 class OutputError(MlcheckError):
     """A document could not be written (exit 2, unless a finding stands)."""
 
@@ -146,7 +150,7 @@ def write_file(path: Path, text: str) -> None:
 def _replace(target: Path, text: str, mode: int | None) -> None:
     temporary = target.with_name(f".mlcheck.{os.getpid()}.tmp")
     try:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", newline="")
         if mode is not None:
             temporary.chmod(mode)
         temporary.replace(target)
@@ -207,7 +211,32 @@ def deliver(report: "Report", outputs: Sequence[tuple[str, Path | None]], option
                 write_file(path, registry.get(name).render(report, plain))
         except OutputError as error:
             problems.append(str(error))
+    if any(registry.get(name).name == "github" for name, _ in outputs):
+        append_step_summary(report, outputs, plain)
     return on_stdout, problems
+
+
+def append_step_summary(report: "Report", outputs: Sequence[tuple[str, Path | None]], options: "Options") -> None:
+    """Append the step summary to the file that GitHub Actions names, with `-o github`; nothing anywhere else.
+
+    GitHub drops the whole summary where it is too long, so one that does not fit beside what is there is left out, and said to be.
+    A summary that cannot be written is no reason to fail: nobody asked for it by name.
+    """
+    name = os.environ.get("GITHUB_STEP_SUMMARY")
+    if not name or any(path is not None and str(path) == name for _, path in outputs):
+        return
+    from mlcheck.reporters import registry
+
+    data = registry.get("step-summary").render(report, options).encode("utf-8")
+    try:
+        with open(name, "ab") as file:
+            if file.tell() + len(data) > MOST_SUMMARY_BYTES:
+                say(f"mlcheck: the step summary is full ({file.tell():,} bytes); nothing was added to it")
+                return
+            file.write(data)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        say(f"mlcheck: the step summary {name} cannot be written: {reason}")
 
 
 def explain_exit(report: "Report", seconds: float, *, said: bool, quiet: bool) -> None:
