@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from mlcheck.report import ParamInfo, RuleDetail, RuleInfo
+from mlcheck.report import ParamInfo, RuleDetail
 from mlcheck.reporters.base import Options
 from mlcheck.reporters.text import clean, prose
 
@@ -33,30 +33,37 @@ def _text(console: Console) -> str:
 def render_rules(rules: Sequence[RuleDetail], options: Options) -> str:
     """The registry by category: a table, or two lines a rule where a table has no room for what the rules do."""
     console = _console(options)
-    ordered = sorted((one.info for one in rules), key=lambda info: (info.category, info.id))
+    ordered = sorted(rules, key=lambda one: (one.opt_in, one.info.category, one.info.id))
     if options.width < _TABLE_WIDTH:
-        for info in ordered:
-            head = Text(f"{info.id} ").append(_named(info), style="bold").append(f"  {info.category}  ", style="dim")
+        for one in ordered:
+            info = one.info
+            head = Text(f"{info.id} ").append(_named(one), style="bold").append(f"  {info.category}  ", style="dim")
             console.print(head.append(info.default_severity, style=_COLORS.get(info.default_severity, "")))
             console.print(Padding(Text(prose(info.summary)), (0, 0, 0, 2)))
     else:
         console.print(_table(ordered))
-    console.print(f"{len(rules)} rules; mlcheck explain RULE shows one in full")
+    packs = sorted({one.info.category for one in rules if one.opt_in})
+    off = f"; opt-in: off unless --select names them ({clean(', '.join(packs))})" if packs else ""
+    console.print(f"{len(rules)} rules; mlcheck explain RULE shows one in full{off}")
     return _text(console)
 
 
-def _named(info: RuleInfo) -> str:
-    return clean(info.name) if info.status == "stable" else f"{info.name} ({info.status})"
+def _named(rule: RuleDetail) -> str:
+    info = rule.info
+    said = [info.status] if info.status != "stable" else []
+    said += ["opt-in"] if rule.opt_in else []
+    return f"{clean(info.name)} ({', '.join(said)})" if said else clean(info.name)
 
 
-def _table(infos: Sequence[RuleInfo]) -> Table:
+def _table(rules: Sequence[RuleDetail]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for head in ("id", "name", "severity", "category"):
         table.add_column(head, no_wrap=True)
     table.add_column("what it does", ratio=1)
-    for info in infos:
+    for rule in rules:
+        info = rule.info
         severity = Text(info.default_severity, style=_COLORS.get(info.default_severity, ""))
-        table.add_row(info.id, _named(info), severity, clean(info.category), Text(prose(info.summary)))
+        table.add_row(info.id, _named(rule), severity, clean(info.category), Text(prose(info.summary)))
     return table
 
 
@@ -85,6 +92,8 @@ def render_explain(rule: RuleDetail, options: Options) -> str:
     console.print(Text(f"Regimes: {regimes}"))
     if rule.may_cause:
         console.print(Text(f"May cause: {', '.join(rule.may_cause)}"))
+    if rule.opt_in:
+        console.print(Text(f"Off unless selected: --select {clean(info.category)}"))
     console.print(Text(f"From: {clean(rule.origin, 300)}; {rule.tests} tests inside"))
     return _text(console)
 

@@ -101,7 +101,7 @@ def _series(page: Page, all_series: tuple[SeriesInfo, ...], options: Options) ->
 
 
 def _cells(one: SeriesInfo, verbose: bool) -> list[Text]:
-    extra = [one.kind] if one.kind != "scalar" else []
+    extra = [_tensor(one)] if one.kind != "scalar" else []
     extra += [plural(one.segments, "segment")] if one.segments > 1 else []
     extra += [f"{one.not_finite:,} not finite"] if one.not_finite else []
     extra += _others(one.labels, verbose)
@@ -116,6 +116,12 @@ def _cells(one: SeriesInfo, verbose: bool) -> list[Text]:
         Text(", ".join(extra)),
         Text(why, style="dim"),
     ]
+
+
+def _tensor(one: SeriesInfo) -> str:
+    if one.shape is None:
+        return one.kind
+    return f"{clean(one.dtype or 'tensor')} [{', '.join(map(str, one.shape))}]"
 
 
 def _others(labels: Mapping[str, str], verbose: bool) -> list[str]:

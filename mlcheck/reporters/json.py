@@ -13,6 +13,7 @@ from mlcheck.errors import UsageError
 from mlcheck.report import SCHEMA, Report
 from mlcheck.reporters.base import Options
 from mlcheck.reporters.codec import decode, encode
+from mlcheck.reporters.jsontext import for_logs
 
 # Fields of Report that say how it was judged stand together under `settings`.
 SETTINGS = ("fail_on", "fail_when", "strict", "allow_empty", "missing_paths", "unmet")
@@ -56,7 +57,7 @@ def dumps(report: Report) -> str:
 
 def _compact(value: Any) -> str:
     # ASCII also keeps bidi overrides and lone surrogates of tag names from whoever reads the file in a terminal.
-    return json.dumps(value, sort_keys=True, allow_nan=False, ensure_ascii=True)
+    return for_logs(json.dumps(value, sort_keys=True, allow_nan=False, ensure_ascii=True))
 
 
 def loads(text: str) -> Report:

@@ -95,12 +95,14 @@ def coverage(view: RunView, most: int = 3) -> str:
     regime = f"{info.regime} regime" if info.regime == "unknown" else info.regime
     if applicable == 0:
         return f"No rule applies ({clean(regime)})."
+    tensors = next((len(gap.rules) for gap in info.coverage.gaps if gap.what == "tensors"), 0)
+    beside = f" No tensors are dumped, for {plural(tensors, 'more rule')}." if tensors else ""
     if checked >= applicable:
         rules = f"all {applicable:,} rules that apply" if applicable > 1 else "the one rule that applies"
-        return f"Checked {rules} ({clean(regime)})."
+        return f"Checked {rules} ({clean(regime)}).{beside}"
     text = f"Checked {checked:,} of {plural(applicable, 'rule')} that {'apply' if applicable > 1 else 'applies'} ({clean(regime)})."
     holes = [_gap(prose(g.what), prose(g.how)) for g in view.missing] + _unjudged_rules(view)
-    return f"{text} Not checked: {listing(holes, most)}." if holes else text
+    return f"{text} Not checked: {listing(holes, most)}.{beside}" if holes else f"{text}{beside}"
 
 
 def _gap(what: str, how: str) -> str:

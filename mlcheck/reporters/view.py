@@ -50,6 +50,7 @@ class RunView:
         words = {word for o in self.outcomes for word in o.missing}
         skipped = {o.rule for o in self.outcomes if o.outcome == "skipped"}
         gaps = self.info.coverage.gaps
+        gaps = tuple(gap for gap in gaps if gap.what != "tensors")
         return tuple(gap for gap in gaps if gap.how or gap.what in words or skipped.isdisjoint(gap.rules))
 
     @property
