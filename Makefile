@@ -60,6 +60,7 @@ schema: $(DEV)
 fixtures: $(DEV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'torch==2.13.0'
 	$(BIN)/python fixtures/make_torch.py
+	$(BIN)/python fixtures/make_dumps.py
 	@echo "fixtures/make_writers.py names the packages that it needs (Hugging Face, Lightning, Keras, SB3, MLflow, DVCLive)"
 	$(PYTHON) -m venv $(VENV)-tensorflow
 	$(VENV)-tensorflow/bin/python -m pip install --quiet --disable-pip-version-check tensorflow-cpu tensorboard

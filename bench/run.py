@@ -43,6 +43,20 @@ accumulator.Reload()
 print(sum(len(accumulator.Scalars(tag)) for tag in accumulator.Tags()['scalars']))
 """
 
+VISIT_ITEMS = """
+import sys, h5py, numpy as np
+found = {}
+def visit(name, item):
+    if isinstance(item, h5py.Dataset):
+        x = item[...]
+        finite = x[np.isfinite(x)]
+        found[name] = (x.size, np.isnan(x).sum(), np.isinf(x).sum(), (x == 0).sum(), finite.min(), finite.max(), finite.mean(),
+                       finite.std(), np.abs(finite).mean(), np.abs(finite).max(), np.linalg.norm(finite))
+with h5py.File(sys.argv[1]) as file:
+    file.visititems(visit)
+print(len(found))
+"""
+
 READ_BYTES = "import sys; print(len(open(sys.argv[1], 'rb').read()))"
 
 
@@ -118,6 +132,24 @@ def events_file(events: int) -> Path:
     return path
 
 
+def dump_file(kind: str) -> Path:
+    """An HDF5 dump, `large` or `small` (bench/make_dumps.py); made once, in a process of its own."""
+    path = DATA / f"{kind}.h5"
+    if not path.exists():
+        DATA.mkdir(parents=True, exist_ok=True)
+        subprocess.run([sys.executable, str(ROOT / "bench" / "make_dumps.py"), kind, str(path)], check=True)
+    return path
+
+
+def tensor_tools() -> list[Tool]:
+    """mlcheck, and what people write by hand for a dump."""
+    return [
+        Tool("mlcheck scan", [sys.executable, "-m", "mlcheck", "scan", "-q", "--fail-on", "never"]),
+        Tool("h5py visititems and numpy reductions", [sys.executable, "-c", VISIT_ITEMS]),
+        Tool("read the bytes", [sys.executable, "-c", READ_BYTES]),
+    ]
+
+
 def table(measured: dict[str, Measure]) -> str:
     """A Markdown table, with the ratios to the first row."""
     own = next(iter(measured.values()))
@@ -137,6 +169,9 @@ def main() -> None:
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; {given.rounds} rounds\n")
     print(f"{given.events:,} scalar events, 24 tags, interleaved:\n")
     print(table(measure(tools(given.slow), events_file(given.events), given.rounds)))
+    for kind, words in (("large", "500 contiguous float32 tensors of 1024 x 1024 (2 GB)"), ("small", "20,000 of 32 x 32")):
+        print(f"\nHDF5, {words}:\n")
+        print(table(measure(tensor_tools(), dump_file(kind), given.rounds)))
     command = [sys.executable, "-m", "mlcheck", "scan", "-q", "--fail-on", "never"]
     print("\nGrowth of `mlcheck scan`:\n\n| events | wall, s | peak memory, MB |\n|---:|---:|---:|")
     for events in (1_000, 10_000, 100_000, 1_000_000):

@@ -31,8 +31,13 @@ def test_what_was_planted_is_found_and_nothing_else(name: str) -> None:
     assert [o for o in report.outcomes if o.outcome == "errored"] == []
     for want in expected.get("findings", ()):
         assert any(fits(f, want, report) for f in report.findings), (want, shown(report))
+    if "first" in expected:
+        assert report.findings, expected["planted"]
+        assert report.findings[0].rule in expected["first"], shown(report)
     loud = {f.rule for f in report.findings if f.severity.rank >= Severity.WARNING.rank}
     assert loud & set(expected["quiet"]) == set(), shown(report)
+    if expected.get("healthy"):
+        assert loud == set(), shown(report)
     assert exit_code(report) == expected["exit_code"]
     assert exit_code(scan(name, strict=True)) == expected["strict_exit_code"]
 
@@ -45,6 +50,8 @@ def fits(f: Finding, want: dict[str, Any], report: Report) -> bool:
     if "onset" in want and not want["onset"][0] <= (f.first_step if f.onset is None else f.onset) <= want["onset"][1]:
         return False
     if "series" in want and want["series"] not in f.series:
+        return False
+    if "layer" in want and f.labels.get("layer") != want["layer"]:
         return False
     if "caused_by" in want:
         cause = next((one for one in report.findings if one.fingerprint == f.caused_by), None)
