@@ -1,10 +1,10 @@
 """`make bench`: mlcheck beside its peers, whole processes in turn on the same inputs, as ratios.
 
-    python -m bench.run [--events 1000000] [--rounds 3] [--slow]
+    python -m bench.run [--rounds 3] [--slow] [--large]
 
 Each tool runs `rounds` times, in turn; the table gives the median wall time, the largest peak memory, and how many times the time of
 mlcheck's `scan` (import, judge and report) it took. The peers only read; mlcheck reads and judges. `--slow` adds TensorBoard's
-EventAccumulator (minutes for a million events).
+EventAccumulator and tbparse (minutes for a million events), `--large` ten million events.
 """
 
 import argparse
@@ -13,60 +13,17 @@ import platform
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import peers
+from bench.peers import Tool
+
 ROOT = Path(__file__).resolve().parent.parent
 DATA = ROOT / "bench" / "data"
-
-PROTOBUF_LOOP = """
-import struct, sys
-from tensorboard.compat.proto import event_pb2
-data = open(sys.argv[1], 'rb').read()
-at, found = 0, {}
-while at + 12 <= len(data):
-    (length,) = struct.unpack_from('<Q', data, at)
-    event = event_pb2.Event.FromString(data[at + 12 : at + 12 + length])
-    for value in event.summary.value:
-        found.setdefault(value.tag, []).append((event.step, event.wall_time, value.simple_value))
-    at += length + 16
-print(sum(map(len, found.values())))
-"""
-
-ACCUMULATOR = """
-import sys
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-accumulator = EventAccumulator(sys.argv[1], size_guidance={'scalars': 0})
-accumulator.Reload()
-print(sum(len(accumulator.Scalars(tag)) for tag in accumulator.Tags()['scalars']))
-"""
-
-VISIT_ITEMS = """
-import sys, h5py, numpy as np
-found = {}
-def visit(name, item):
-    if isinstance(item, h5py.Dataset):
-        x = item[...]
-        finite = x[np.isfinite(x)]
-        found[name] = (x.size, np.isnan(x).sum(), np.isinf(x).sum(), (x == 0).sum(), finite.min(), finite.max(), finite.mean(),
-                       finite.std(), np.abs(finite).mean(), np.abs(finite).max(), np.linalg.norm(finite))
-with h5py.File(sys.argv[1]) as file:
-    file.visititems(visit)
-print(len(found))
-"""
-
-READ_BYTES = "import sys; print(len(open(sys.argv[1], 'rb').read()))"
-
-
-@dataclass(frozen=True)
-class Tool:
-    """One program that is measured."""
-
-    name: str
-    command: Sequence[str]
-    """Its last argument, the event file, is added."""
 
 
 @dataclass(frozen=True)
@@ -77,19 +34,6 @@ class Measure:
     """Median wall time of the whole process."""
     megabytes: float
     """Largest peak resident memory."""
-
-
-def tools(slow: bool) -> list[Tool]:
-    """mlcheck first, then the peers."""
-    python = sys.executable
-    found = [
-        Tool("mlcheck scan", [python, "-m", "mlcheck", "scan", "-q", "--fail-on", "never"]),
-        Tool("protobuf loop (reads only)", [python, "-c", PROTOBUF_LOOP]),
-        Tool("read the bytes", [python, "-c", READ_BYTES]),
-    ]
-    if slow:
-        found.insert(1, Tool("TensorBoard EventAccumulator (reads only)", [python, "-c", ACCUMULATOR]))
-    return found
 
 
 def measure_once(command: Sequence[str]) -> Measure:
@@ -118,36 +62,21 @@ def measure(chosen: Sequence[Tool], file: Path, rounds: int) -> dict[str, Measur
     }
 
 
-def events_file(events: int) -> Path:
-    """The input: scalar events of 24 tags of different lengths, interleaved; made once.
-
-    In a process of its own: Linux counts the memory of the parent at the fork as a child's peak.
+def made(name: str, script: str, *arguments: str) -> Path:
+    """An input, made once by a script of this directory, in a process of its own: Linux counts the memory of the parent at the fork as a
+    child's peak.
     """
-    path = DATA / f"events.out.tfevents.{events}"
+    path = DATA / name
     if not path.exists():
         DATA.mkdir(parents=True, exist_ok=True)
-        subprocess.run(
-            [sys.executable, str(ROOT / "bench" / "make_events.py"), str(path), str(events), "24"], check=True
-        )
+        words = [str(path) if word == "PATH" else word for word in arguments]
+        subprocess.run([sys.executable, str(ROOT / "bench" / script), *words], check=True, cwd=ROOT)
     return path
 
 
-def dump_file(kind: str) -> Path:
-    """An HDF5 dump, `large` or `small` (bench/make_dumps.py); made once, in a process of its own."""
-    path = DATA / f"{kind}.h5"
-    if not path.exists():
-        DATA.mkdir(parents=True, exist_ok=True)
-        subprocess.run([sys.executable, str(ROOT / "bench" / "make_dumps.py"), kind, str(path)], check=True)
-    return path
-
-
-def tensor_tools() -> list[Tool]:
-    """mlcheck, and what people write by hand for a dump."""
-    return [
-        Tool("mlcheck scan", [sys.executable, "-m", "mlcheck", "scan", "-q", "--fail-on", "never"]),
-        Tool("h5py visititems and numpy reductions", [sys.executable, "-c", VISIT_ITEMS]),
-        Tool("read the bytes", [sys.executable, "-c", READ_BYTES]),
-    ]
+def events_file(events: int) -> Path:
+    """Scalar events of 24 tags of different lengths, interleaved."""
+    return made(f"events.out.tfevents.{events}", "make_events.py", "PATH", str(events), "24")
 
 
 def table(measured: dict[str, Measure]) -> str:
@@ -159,24 +88,60 @@ def table(measured: dict[str, Measure]) -> str:
     return "\n".join(lines)
 
 
+def section(title: str, chosen: Sequence[Tool], file: Path, rounds: int) -> None:
+    """Measure one input and print its table."""
+    print(f"\n{title}:\n\n{table(measure(chosen, file, rounds))}", flush=True)
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--slow", action="store_true")
+    parser.add_argument("--slow", action="store_true", help="EventAccumulator and tbparse, too")
+    parser.add_argument("--large", action="store_true", help="10 million events, too")
     given = parser.parse_args()
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; {given.rounds} rounds\n")
-    print(f"{given.events:,} scalar events, 24 tags, interleaved:\n")
-    print(table(measure(tools(given.slow), events_file(given.events), given.rounds)))
-    for kind, words in (("large", "500 contiguous float32 tensors of 1024 x 1024 (2 GB)"), ("small", "20,000 of 32 x 32")):
-        print(f"\nHDF5, {words}:\n")
-        print(table(measure(tensor_tools(), dump_file(kind), given.rounds)))
-    command = [sys.executable, "-m", "mlcheck", "scan", "-q", "--fail-on", "never"]
+    rounds = given.rounds
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; {rounds} rounds")
+    section(
+        "1,000,000 scalar events, 24 tags, interleaved", peers.event_readers(given.slow), events_file(1_000_000), rounds
+    )
+    kinds = {
+        "tensors": "300,000 scalars as tensors",
+        "histograms": "4,000 old histograms of 500 buckets",
+        "small": "a run of 1,200 points",
+    }
+    for kind, title in kinds.items():
+        file = made(f"{kind}.tfevents", "make_kinds.py", kind, "PATH")
+        section(title, peers.event_readers(given.slow or kind == "small"), file, rounds)
+    for kind, title in (
+        ("large", "500 contiguous float32 tensors of 1024 x 1024 (2 GB)"),
+        ("small", "20,000 of 32 x 32"),
+    ):
+        section(f"HDF5, {title}", peers.dump_readers(), made(f"{kind}.h5", "make_dumps.py", kind, "PATH"), rounds)
+    cached(rounds)
+    growth(rounds, given.large)
+
+
+def cached(rounds: int) -> None:
+    """A first and a second scan of the same million events, with the cache of imported files."""
+    with tempfile.TemporaryDirectory() as directory:
+        os.environ["MLCHECK_CACHE_DIR"] = directory
+        command = [word for word in peers.scan().command if word != "--no-cache"]
+        file = str(events_file(1_000_000))
+        first = measure_once([*command, file])
+        second = [measure_once([*command, file]).seconds for _ in range(rounds)]
+        del os.environ["MLCHECK_CACHE_DIR"]
+    print(
+        f"\nThe million events with the cache: first scan {first.seconds:.2f} s, then {statistics.median(second):.2f} s"
+    )
+
+
+def growth(rounds: int, large: bool) -> None:
+    """Time and memory of `mlcheck scan` over the number of events."""
     print("\nGrowth of `mlcheck scan`:\n\n| events | wall, s | peak memory, MB |\n|---:|---:|---:|")
-    for events in (1_000, 10_000, 100_000, 1_000_000):
-        one = measure([Tool("mlcheck", command)], events_file(events), given.rounds)["mlcheck"]
-        print(f"| {events:,} | {one.seconds:.2f} | {one.megabytes:.0f} |")
+    for events in (1_000, 10_000, 100_000, 1_000_000, *([10_000_000] if large else [])):
+        one = measure([peers.scan()], events_file(events), rounds)["mlcheck scan"]
+        print(f"| {events:,} | {one.seconds:.2f} | {one.megabytes:.0f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ for finding in report.findings:
 """
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from mlcheck.importers.found import Found
     from mlcheck.store.series import Run
 
-__all__ = ["Progress", "ScanOptions", "load", "registry", "scan"]
+__all__ = ["Loading", "Progress", "ScanOptions", "load", "registry", "scan"]
 
 
 def registry(rules_dirs: Sequence[Path] = ()) -> "Registry":
@@ -36,15 +36,48 @@ def registry(rules_dirs: Sequence[Path] = ()) -> "Registry":
 
 def load(path: str | Path, *, regime: str | None = None, settings: Settings | None = None) -> "list[Run]":
     """Import the runs below a path without judging them."""
-    from mlcheck.importers.discover import discover
-    from mlcheck.reading import import_run
+    return list(Loading([str(path)], regime=regime, settings=settings))
 
-    settings = settings or Settings()
-    options = ScanOptions(settings=settings)
-    request = request_for(select_rules(options)[1], settings).and_base()
-    wanted = regime or settings.regime
-    imported = (import_run(found, wanted, request, cache_of(options)) for found in discover([str(path)]).runs)
-    return [run for run in imported if run.series]
+
+class Loading:
+    """The runs below some paths, imported one after another without judging them, each when it is asked for."""
+
+    def __init__(
+        self,
+        paths: Sequence[str],
+        *,
+        regime: str | None = None,
+        settings: Settings | None = None,
+        without: Path | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """`without`: a directory whose runs are left out, such as that of an earlier export."""
+        from mlcheck.importers.discover import discover
+
+        self._options = ScanOptions(regime=regime, settings=settings or Settings())
+        _check_regime(self._options)
+        self._progress = progress
+        found = discover(list(paths))
+        self.missing: Sequence[str] = found.missing
+        """Paths that are not there, or hold no run; with the reason."""
+        left = without.resolve() if without is not None else None
+        self._runs = [one for one in found.runs if left is None or not _lies_in(one, left)]
+
+    def __iter__(self) -> "Iterator[Run]":
+        from mlcheck.reading import import_run
+
+        options = self._options
+        request = request_for(select_rules(options)[1], options.settings).and_base()
+        for done, found in enumerate(self._runs):
+            if self._progress is not None:
+                self._progress(done, len(self._runs), found.name)
+            run = import_run(found, options.regime or options.settings.regime, request, cache_of(options))
+            if run.series:
+                yield run
+
+
+def _lies_in(found: "Found", directory: Path) -> bool:
+    return all(file.path.resolve().is_relative_to(directory) for file in found.files)
 
 
 def scan(

@@ -53,6 +53,8 @@ class ScanOptions:
     """Compare every checksum that a file carries."""
     cache: bool = False
     """Keep what was read in the user's cache directory, and read it from there when the files are unchanged."""
+    keep_rules: bool = False
+    """Keep the built-in rules as they come out of their files, beside the cache."""
     run_name: str | None = None
     """Name (and lane) of the run, where there is only one."""
     expect: Sequence[str] = ()
@@ -70,7 +72,10 @@ def select_rules(options: ScanOptions) -> "tuple[Registry, list[Selected]]":
 
     settings = options.settings
     base = Path(settings.path).parent if settings.path else Path()
-    directory = cache.directory.parent if (cache := cache_of(options)) is not None else None
+    # Like Python's own compiled files, rules are kept also where nothing of the runs is to be.
+    from mlcheck.store.cache.place import rules_directory
+
+    directory = rules_directory() if options.keep_rules else None
     rules = load([*(base / one for one in settings.rules_dirs), *options.rules_dirs], directory)
     for one in settings.runs:
         _chosen(rules, options, one.rules)

@@ -133,7 +133,7 @@ def test_the_cache_commands(tmp_path: Path) -> None:
     assert str(cache) in run("cache", "info", MLCHECK_CACHE_DIR=str(cache)).stdout
     assert run("cache", "clear", MLCHECK_CACHE_DIR=str(cache)).stdout == "removed 0 entries, 0.0 MB\n"
     other = tmp_path / "other"
-    assert run("scan", HEALTHY, "--no-cache", MLCHECK_CACHE_DIR=str(other)).returncode == 0
+    assert run("scan", HEALTHY, MLCHECK_NO_CACHE="1", MLCHECK_CACHE_DIR=str(other)).returncode == 0
     assert not other.exists()
 
 

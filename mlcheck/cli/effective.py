@@ -95,5 +95,6 @@ def scan_options(found: Settings, **more: Any) -> "ScanOptions":
         allow_empty=found.allow_empty,
         jobs=found.jobs or os.cpu_count() or 1,
         settings=found,
+        keep_rules=not os.environ.get("MLCHECK_NO_CACHE"),
         **more,
     )

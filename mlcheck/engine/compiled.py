@@ -12,6 +12,7 @@ import secrets
 import stat
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mlcheck import __version__
@@ -38,7 +39,11 @@ def keep(rules: Sequence[Rule], files: Sequence[Path], directory: Path) -> None:
         temporary = path.with_name(f"{path.name}.tmp-{secrets.token_hex(8)}")
         try:
             temporary.touch(mode=0o600)
-            temporary.write_bytes(pickle.dumps(list(rules), protocol=5))
+            # The places of keys in the files are for messages of tests, which read the files.
+            small = [
+                replace(one, document=replace(one.document, data=None, lines=(), values={}, keys={})) for one in rules
+            ]
+            temporary.write_bytes(pickle.dumps(small, protocol=5))
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)

@@ -64,12 +64,12 @@ _BACKWARD = "gradient"
 _UNKNOWN = 1 << 30
 
 
-def place_of(role: str, order: int | None) -> Place:
-    """Where a series stands in the order in which a fault spreads: backpropagation goes from the last layer to the first."""
+def place_of(role: str, order: int | None, *, backward: bool = True) -> Place:
+    """Where a series stands in the order in which a fault spreads; `backward`: through gradients from the last layer to the first."""
     rank = _ROLE_ORDER.index(role) if role in _ROLE_ORDER else len(_ROLE_ORDER)
     if order is None:
         return rank, _UNKNOWN
-    return rank, -order if role == _BACKWARD else order
+    return rank, -order if backward and role == _BACKWARD else order
 
 
 Slack = Mapping[str, float]

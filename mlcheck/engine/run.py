@@ -53,7 +53,7 @@ def judge_run(
                 found.append(made)
                 spacing[made.fingerprint] = _spacing(verdict)
                 patience[made.fingerprint] = _patience(one, verdict)
-                places[made.fingerprint] = place_of(verdict.series[0].role, made.layer_order)
+                places[made.fingerprint] = _place(one, verdict, made)
         outcomes += _outcomes(one.rule.id, run.name, verdicts)
     ordered = ranked(file_causes(_distinct(found), causes, spacing, patience, places, _sizes(context)))
     return RunPart(
@@ -64,6 +64,11 @@ def judge_run(
         series=tuple(summary.series_infos(context)),
         panels=tuple(summary.panels(context)),
     )
+
+
+def _place(one: Selected, failed: Failed, made: Finding) -> Place:
+    backward = isinstance(one.rule, Rule) and one.rule.model.spreads == "backward"
+    return place_of(failed.series[0].role, made.layer_order, backward=backward)
 
 
 def _sizes(context: RunContext) -> dict[int, int]:

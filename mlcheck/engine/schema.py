@@ -191,8 +191,9 @@ class RuleModel(Strict):
     """A finding within 20 % of its limit is one severity lower."""
     if_logged: bool = False
     """It applies only to runs that log its inputs: not logging a loss scale is no gap."""
-    spreads: bool = False
-    """Its findings in one run are one event that goes from tensor to tensor: the first one explains the others."""
+    spreads: Literal["forward", "backward"] | None = None
+    """Its findings in one run are one event that goes from tensor to tensor: the first one explains the others. At equal steps the first
+    layer began; backward: of gradients the last one, since backpropagation goes from the last layer to the first."""
     headline: Text = ""
     message: Text
     advice: Text = ""

@@ -22,6 +22,10 @@ _FORMAT_NAMES = {
     "json": "JSON",
     "trainer_state": "trainer_state.json",
     "console": "log",
+    "hdf5": "HDF5",
+    "parquet": "Parquet",
+    "smdebug": "SageMaker Debugger",
+    "tree-model": "tree model",
 }
 _NO_HISTORY = frozenset({"settings"})
 """Formats of files that say something of a run and hold none of its history."""

@@ -59,6 +59,9 @@ class Members:
     runs: tuple[Member, ...]
     note: str = ""
     """What was left out and why; empty for nothing."""
+    shared: bool = False
+    """Its rows name their runs: files of one directory that name the same run are of that one run, and where they name fewer than
+    two runs in all, they are ordinary files of the run of their directory."""
 
 
 @runtime_checkable

@@ -17,6 +17,7 @@ from mlcheck.importers.base import (
     Hesitates,
     HoldsRuns,
     Importer,
+    Members,
     OwnsDirectories,
     RunDirectory,
     Separates,
@@ -80,10 +81,12 @@ _KINDS = {
     "parquet": "Parquet dumps",
     "smdebug": "SageMaker Debugger trials",
 }
+"""What there is to look for, in the order in which a reader knows it; models of trees only tell of a run."""
 
 
 def _looked_for(known: Iterable[Importer]) -> str:
-    words = [_KINDS[one.format] for one in known if one.format in _KINDS]
+    formats = {one.format for one in known}
+    words = [words for name, words in _KINDS.items() if name in formats]
     return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
@@ -120,8 +123,9 @@ def _single_file(path: Path, name: str | None, known: Sequence[Importer], seen: 
         return
     seen.add(resolved)
     importer = next(one for one in known if one.format == claimed)
-    if isinstance(importer, HoldsRuns):
-        _held(path, path.name, importer, claimed, name, found)
+    held = importer.members(path) if isinstance(importer, HoldsRuns) else None
+    if held is not None and not (held.shared and len(held.runs) < 2):
+        _held(path, path.name, held, claimed, name, found)
         return
     parent = (importer.home(resolved) if isinstance(importer, HasHome) else resolved.parent).name
     part = parent if SPLIT_PART.fullmatch(parent) else ""
@@ -129,9 +133,8 @@ def _single_file(path: Path, name: str | None, known: Sequence[Importer], seen: 
     found.runs.append(Found(name or path.name, ".", (file,)))
 
 
-def _held(path: Path, shown: str, importer: HoldsRuns, format_name: str, name: str | None, found: Discovery) -> None:
+def _held(path: Path, shown: str, held: Members, format_name: str, name: str | None, found: Discovery) -> None:
     """Add each run of a file that holds several; a file that gives none is a run without series, so that `read` says why."""
-    held = importer.members(path)
     size = disk.size(path)
     if held.note:
         found.ignored.append(SourceStatus(shown, format_name, "ignored", reason=held.note, bytes=size))
@@ -160,7 +163,7 @@ class _Walk:
         self.unclaimed: dict[str, list[Path]] = {}
         self.owned: dict[Path, RunDirectory] = {}
         """Directories that are one run in themselves."""
-        self.holders: list[tuple[Path, str]] = []
+        self.holders: list[tuple[Path, str, Members]] = []
         """Files that hold several runs, with their formats."""
         self.left_out: dict[str, list[Path]] = {}
         self.joined: dict[Path, Path] = {}
@@ -169,6 +172,7 @@ class _Walk:
     def run(self) -> None:
         """Walk, group, and add to what was found."""
         self._walk()
+        shared = list(self._shared())
         self._leave_superseded()
         self.joined = event_directories(self.claimed)
         groups: dict[Path, list[Path]] = {}
@@ -177,10 +181,10 @@ class _Walk:
         self._join_companions(groups)
         for root in sorted(groups):
             self.found.runs.extend(self._separated(self._found(root, sorted(groups[root]))))
-        for path, claimed in self.holders:
-            importer = self.importer[claimed]
-            if isinstance(importer, HoldsRuns):
-                _held(path, self._shown(path), importer, claimed, self.name, self.found)
+        self.found.runs.extend(shared)
+        for path, claimed, held in self.holders:
+            if not held.shared:
+                _held(path, self._shown(path), held, claimed, self.name, self.found)
         self._name_the_rest()
 
     def _walk(self) -> None:
@@ -196,6 +200,30 @@ class _Walk:
                 continue
             for name in sorted(files):
                 self._file(here / name)
+
+    def _shared(self) -> Iterator[Found]:
+        """The runs that are named by the rows of the files of one directory (see `Members.shared`)."""
+        directories: dict[tuple[Path, str], list[tuple[Path, Members]]] = {}
+        for path, claimed, held in self.holders:
+            if held.shared:
+                directories.setdefault((self._home(path, claimed), claimed), []).append((path, held))
+        for (directory, claimed), files in directories.items():
+            runs: dict[str, list[FoundFile]] = {one.name: [] for _, held in files for one in held.runs}
+            for path, held in files:
+                size = disk.size(path)
+                if held.note:
+                    self._ignore(path, claimed, held.note)
+                if len(runs) < 2 or not held.runs:
+                    self.claimed.setdefault(directory, []).append((path, claimed))
+                    continue
+                for one in held.runs:
+                    shown = f"{self._shown(path)}#{one.id}"
+                    file = FoundFile(path, shown, "", claimed, size // len(held.runs), one.id)
+                    runs[one.name].append(file)
+            below = "" if directory == self.top else f"{self._shown(directory)}/"
+            for name, own in runs.items() if len(runs) > 1 else ():
+                shown = f"{below}{name}"
+                yield Found(f"{self.name}/{shown}" if self.name else shown, shown, tuple(own))
 
     def _cannot_list(self, error: OSError) -> None:
         path = Path(error.filename or self.top)
@@ -227,8 +255,9 @@ class _Walk:
             self.unclaimed.setdefault(path.suffix.lower(), []).append(path)
         elif (real := path.resolve()) not in self.seen:
             self.seen.add(real)
-            if isinstance(self.importer[claimed], HoldsRuns):
-                self.holders.append((path, claimed))
+            importer = self.importer[claimed]
+            if isinstance(importer, HoldsRuns):
+                self.holders.append((path, claimed, importer.members(path)))
             else:
                 self.claimed.setdefault(self._home(path, claimed), []).append((path, claimed))
 

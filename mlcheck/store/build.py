@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mlcheck.errors import UsageError, did_you_mean
+from mlcheck.store.activations import with_functions
 from mlcheck.store.assemble import assemble, in_order
 from mlcheck.store.axes import with_axes
 from mlcheck.store.derive import fact_series
@@ -42,7 +43,7 @@ def build_run(
     logged = _with_training_metrics(with_axes(logged))
     logged, sources = without_copies(logged, [imported.status for _, imported in parts])
     logged = with_primary(with_totals(logged))
-    logged = _with_layer_order(logged)
+    logged = _with_layer_order(with_functions(logged))
     stated = [fact for _, imported in in_order(parts) for fact in imported.facts] + list(raw_facts)
     facts = run_facts(stated, logged)
     found = Regime(regime, "set by the user") if regime else find_regime(logged, facts, stated)

@@ -14,7 +14,7 @@ from mlcheck.report import SourceStatus
 from mlcheck.store import labels as words
 from mlcheck.store.series import Floats, Series
 
-COPYING = frozenset({"csv", "tsv", "jsonl", "json", "trainer_state", "console"})
+COPYING = frozenset({"csv", "tsv", "jsonl", "json", "trainer_state", "console", "parquet"})
 """Formats whose files may repeat what another file of the run holds."""
 
 FEWER = 0.5

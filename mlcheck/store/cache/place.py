@@ -22,6 +22,11 @@ def user_cache() -> Cache:
     return Cache(_directory(), limit, __version__)
 
 
+def rules_directory() -> Path:
+    """Where compiled rules are kept."""
+    return _directory().parent
+
+
 def _directory() -> Path:
     given = os.environ.get(DIRECTORY)
     if given:

@@ -1,0 +1,1 @@
+"""HDF5 dumps of tensors over steps, weights files, histories (formats.md §2)."""

@@ -1,0 +1,200 @@
+"""Tensors of a file to the collector, step by step, a few megabytes at a time."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from mlcheck.importers.hdf5.data import Array, Reader
+from mlcheck.importers.hdf5.failures import DAMAGE, told
+from mlcheck.importers.hdf5.source import Piece, Source, SourceKey
+from mlcheck.store.series import Floats, Hints, Ints, RawSeries
+from mlcheck.store.tensors.collect import Track
+
+BLOCK = 1 << 22
+"""Bytes that are read at once where tensors are small."""
+SMALL = 1 << 18
+"""Bytes of a tensor that is read together with others."""
+LARGEST_BLOCK = 1 << 26
+"""Bytes of a block that spans whole chunks; chunks of more steps than fit are unpacked several times."""
+
+
+@dataclass
+class Scalars:
+    """Scalars over steps, of one part of a run."""
+
+    rows: dict[SourceKey, list[tuple[Ints, Floats, Floats]]] = field(default_factory=dict)
+    hints: dict[SourceKey, Hints] = field(default_factory=dict)
+
+    def add(self, source: Source, steps: Ints, wall_times: Floats, values: Array) -> None:
+        """Add values, of any numeric type, shape (n, …) with one number an entry."""
+        self.hints.setdefault(source.key, source.hints)
+        with np.errstate(all="ignore"):
+            numbers = values.reshape(-1).astype(np.float64)
+        self.rows.setdefault(source.key, []).append((steps, wall_times, numbers))
+
+    def series(self) -> list[RawSeries]:
+        """One scalar series for each name."""
+        return [
+            RawSeries(
+                key[0],
+                "scalar",
+                np.concatenate([steps for steps, _, _ in rows]).astype(np.int64),
+                np.concatenate([times for _, times, _ in rows]),
+                {"value": np.concatenate([values for _, _, values in rows])},
+                self.hints[key],
+            )
+            for key, rows in self.rows.items()
+        ]
+
+
+@dataclass
+class Feed:
+    """Reads the sources of one file into tracks and scalars, and remembers what could not be read."""
+
+    reader: Reader
+    scalars: Scalars
+    records: int = 0
+    """Tensors and numbers that were read."""
+    lost: list[tuple[str, str]] = field(default_factory=list)
+    lost_bytes: int = 0
+    notes: list[tuple[str, str]] = field(default_factory=list)
+
+    def take(self, source: Source, track: Track | None, step: int | None = None) -> None:
+        """Read a source; `track` is None for a scalar. `step` stands in for the steps of snapshots."""
+        pieces = source.pieces
+        if step is not None:
+            pieces = [replace(piece, step=step) if piece.is_snapshot else piece for piece in pieces]
+        for batch in _batches(pieces):
+            try:
+                self._batch(source, track, batch)
+            except DAMAGE as error:
+                self._singly(source, track, batch, error)
+
+    def _singly(self, source: Source, track: Track | None, batch: Sequence[Piece], error: BaseException) -> None:
+        # One damaged data set must not take the others of its batch with it.
+        if len(batch) > 1:
+            for piece in batch:
+                try:
+                    self._batch(source, track, [piece])
+                except DAMAGE as own:
+                    self._lose(piece, own)
+            return
+        self._lose(batch[0], error)
+
+    def _lose(self, piece: Piece, error: BaseException) -> None:
+        self.lost.append((piece.leaf.name, f"damaged: {told(error)}"))
+        self.lost_bytes += piece.leaf.stored
+
+    def _batch(self, source: Source, track: Track | None, batch: Sequence[Piece]) -> None:
+        first = batch[0]
+        if first.steps is not None:
+            self._stack(source, track, first, first.steps)
+            return
+        steps = np.array([piece.step for piece in batch], dtype=np.int64)
+        times = np.array([piece.wall_time for piece in batch], dtype=np.float64)
+        if track is not None and not track.needed:
+            for piece in batch:
+                track.add_unread(piece.step, piece.wall_time, piece.shape, _dtype_name(piece))
+        elif len(batch) > 1:
+            self._give(source, track, steps, times, self.reader.many([piece.leaf for piece in batch]))
+        else:
+            array = self.reader.whole(first.leaf)
+            if track is None:
+                self.scalars.add(source, steps, times, array)
+            else:
+                track.add(first.step, first.wall_time, array)
+        self.records += len(batch)
+
+    def _stack(self, source: Source, track: Track | None, piece: Piece, steps: Ints) -> None:
+        times = piece.wall_times if piece.wall_times is not None else np.full(len(steps), np.nan)
+        leaf, written = piece.leaf, piece.leaf.written
+        if written is not None and not written.all():
+            missing = int(len(written) - written.sum())
+            self.notes.append((leaf.name, f"{missing:,} of {len(written):,} steps were never written"))
+        if track is not None and not track.needed:
+            for index in range(len(steps)) if written is None else np.flatnonzero(written).tolist():
+                track.add_unread(int(steps[index]), float(times[index]), piece.shape, _dtype_name(piece))
+            self.records += len(steps) if written is None else int(written.sum())
+            return
+        waiting = list(_blocks(piece))[::-1]
+        while waiting:
+            start, stop = waiting.pop()
+            keep = None if written is None else written[start:stop]
+            if keep is not None and not keep.any():
+                continue
+            try:
+                rows = self.reader.entries(leaf, start, stop)
+            except DAMAGE as error:
+                layer = leaf.chunk[0] if leaf.chunk is not None else 1
+                if stop - start > layer:
+                    # One damaged chunk must not take the others of its block with it.
+                    waiting += [(at, min(at + layer, stop)) for at in range(start, stop, layer)][::-1]
+                else:
+                    self._lose_steps(piece, steps[start:stop], error)
+                continue
+            own_steps, own_times = steps[start:stop], times[start:stop]
+            if keep is not None:
+                rows, own_steps, own_times = rows[keep], own_steps[keep], own_times[keep]
+            self._give(source, track, own_steps, own_times, rows)
+            self.records += len(own_steps)
+
+    def _lose_steps(self, piece: Piece, steps: Ints, error: BaseException) -> None:
+        which = f"step {steps[0]}" if len(steps) == 1 else f"steps {steps[0]} to {steps[-1]}"
+        self.lost.append((piece.leaf.name, f"damaged at {which}: {told(error)}"))
+        self.lost_bytes += piece.leaf.stored * len(steps) // max(1, piece.leaf.shape[0])
+
+    def _give(self, source: Source, track: Track | None, steps: Ints, times: Floats, rows: Array) -> None:
+        if track is None:
+            self.scalars.add(source, steps, times, rows)
+        elif len(steps) == 1:
+            track.add(int(steps[0]), float(times[0]), rows[0])
+        else:
+            track.add_rows(steps, times, rows)
+
+
+def _dtype_name(piece: Piece) -> str:
+    # As its values would arrive.
+    return "float32" if piece.leaf.is_bfloat16 else str(piece.leaf.dtype)
+
+
+def _batches(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
+    """Pieces that can be read into one block: small ones in a row that lie in one piece and have one shape and type."""
+    batch: list[Piece] = []
+    size = 0
+    for piece in pieces:
+        joins = _is_small(piece) and bool(batch) and _is_alike(batch[0], piece) and size + piece.leaf.stored <= BLOCK
+        if batch and not joins:
+            yield batch
+            batch, size = [], 0
+        batch.append(piece)
+        size += piece.leaf.stored
+    if batch:
+        yield batch
+
+
+def _is_small(piece: Piece) -> bool:
+    leaf = piece.leaf
+    return piece.steps is None and leaf.offset is not None and leaf.raw is not None and leaf.stored <= SMALL
+
+
+def _is_alike(one: Piece, other: Piece) -> bool:
+    return (
+        _is_small(one)
+        and one.leaf.shape == other.leaf.shape
+        and one.leaf.raw == other.leaf.raw
+        and one.leaf.is_bfloat16 == other.leaf.is_bfloat16
+    )
+
+
+def _blocks(piece: Piece) -> Iterator[tuple[int, int]]:
+    """Stretches of axis 0 that are read at once; whole chunks where they are not too large."""
+    leaf = piece.leaf
+    row = max(1, leaf.bytes // max(1, leaf.shape[0]))
+    length = max(1, BLOCK // row)
+    if leaf.chunk is not None:
+        layer = leaf.chunk[0]
+        length = max(layer, length // layer * layer)
+        length = min(length, max(1, LARGEST_BLOCK // row))
+    for start in range(0, leaf.shape[0], length):
+        yield start, min(start + length, leaf.shape[0])

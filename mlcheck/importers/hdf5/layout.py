@@ -1,0 +1,205 @@
+"""A tree of data sets to the tensors and scalars over steps that it holds: every shape of formats.md §2.
+
+Structure decides, never a file's own name: steps are words, attributes or numbers among their likes in a path, a data set called
+`steps` beside the values, a dimension scale, or the axis of a history. What has no step is a snapshot, and counted as such.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from mlcheck.importers.hdf5.attributes import seconds
+from mlcheck.importers.hdf5.history import histories
+from mlcheck.importers.hdf5.keras import is_keras, name_vars, without_repetition
+from mlcheck.importers.hdf5.naming import Named, attributes_around, name_of
+from mlcheck.importers.hdf5.source import Layout, Piece, Source, SourceKey
+from mlcheck.importers.hdf5.stacks import Stacks, Values, whole_steps
+from mlcheck.importers.hdf5.steps import Places, StepFound
+from mlcheck.importers.hdf5.storage import bomb, is_bomb_at_once
+from mlcheck.importers.hdf5.tree import Leaf, Place, Tree
+from mlcheck.importers.hdf5.words import DECISIVE, HISTORY_STEPS, SCALAR_COLLECTIONS, WRAPPERS
+
+LARGEST_SNAPSHOT = 1 << 28
+"""Bytes of a data set without a step that may still be a tensor of the run, where no collection says so."""
+_NUMBERS = re.compile(r"([0-9]{1,18})")
+
+
+def lay_out(tree: Tree, values: Values) -> Layout:
+    """Find out what is in a file. Never raises for what the file says; `values` reads the data sets that count steps."""
+    return _Layout(tree, values).run()
+
+
+class _Layout:
+    def __init__(self, tree: Tree, values: Values) -> None:
+        self.tree = tree
+        self.values = values
+        self.result = Layout(lost=list(tree.lost), left_out=list(tree.notes), is_cut=tree.is_cut)
+        self.result.is_keras = is_keras([leaf.path for leaf in tree.leaves], tree.attributes)
+        self.sources: dict[SourceKey, Source] = {}
+        self.named: dict[Place, Named] = {}
+        """Names of places without attributes, which many steps share."""
+
+    def run(self) -> Layout:
+        good = [leaf for leaf in self.tree.leaves if leaf.refused is None]
+        self._refused()
+        places = Places.of(good, self.tree.groups)
+        stacks = Stacks(self.tree, good, places, self.values)
+        single = [leaf for leaf in good if leaf.path not in stacks.used and not self._stacked(leaf, stacks)]
+        # A data set of steps may stand before the values that it counts.
+        self._unstacked([(leaf, places.find(leaf)) for leaf in single if leaf.path not in stacks.used])
+        self.result.left_out += stacks.doubts
+        self._number_in_epochs()
+        for source in self.sources.values():
+            source.pieces.sort(key=lambda piece: piece.first_step)
+        self.result.sources = _in_order(list(self.sources.values()), self.tree.is_ordered)
+        return self.result
+
+    def _refused(self) -> None:
+        for leaf in self.tree.leaves:
+            if leaf.refused is not None:
+                (self.result.lost if leaf.is_lost else self.result.left_out).append((leaf.name, leaf.refused))
+                self.result.lost_bytes += leaf.stored if leaf.is_lost else 0
+
+    def _stacked(self, leaf: Leaf, stacks: Stacks) -> bool:
+        """Take in a data set whose axis 0 is the step, if it is one."""
+        stack = stacks.find(leaf)
+        if stack is None:
+            return False
+        named = self._named(stack.place, leaf)
+        self._add(named, stack.axis, Piece(leaf, steps=stack.steps, wall_times=stack.wall_times))
+        self.result.has_steps |= stack.is_sure
+        self.result.has_numbers |= not stack.is_sure
+        return True
+
+    def _unstacked(self, plain: Sequence[tuple[Leaf, StepFound | None]]) -> None:
+        stepless = [leaf for leaf, found in plain if found is None]
+        steps_of = histories(stepless)
+        stated = self._stated_by_data(stepless)
+        keras = name_vars({_without(leaf.path, found): leaf.shape for leaf, found in plain})
+        for leaf, found in plain:
+            around = attributes_around(leaf.path, leaf.attributes, self.tree.groups)
+            wall_time = next(
+                (seconds(one[k]) for one in around for k in ("wall_time", "timestamp") if k in one), np.nan
+            )
+            if found is None and leaf.path in steps_of:
+                self._add(self._named(leaf.path, leaf), "epoch", Piece(leaf, steps=np.arange(leaf.shape[0])))
+                self.result.has_steps = True
+                continue
+            place = _without(leaf.path, found)
+            named = self._named(keras.get(place, place), leaf)
+            found = found or stated.get(leaf.path[:-1])
+            if found is None:
+                self._add(named, None, Piece(leaf, wall_time=wall_time, is_snapshot=True))
+            else:
+                self._add(named, found.axis, Piece(leaf, found.step, wall_time, outer=found.outer))
+                self.result.has_steps |= found.is_sure
+                self.result.has_numbers |= not found.is_sure
+
+    def _stated_by_data(self, stepless: Sequence[Leaf]) -> Mapping[Place, StepFound]:
+        """The steps of groups that hold one number called `step` or `epoch`, for all that is in them and below."""
+        stated: dict[Place, StepFound] = {}
+        for leaf in stepless:
+            name = leaf.path[-1].lower()
+            if leaf.count != 1 or name not in ("step", "global_step", "epoch") or "optimizer" in leaf.path:
+                continue
+            found = self.values(leaf)
+            whole = None if found is None else whole_steps(found.reshape(-1))
+            if whole is not None and (leaf.path[:-1] not in stated or HISTORY_STEPS[name] == "step"):
+                stated[leaf.path[:-1]] = StepFound(int(whole[0]), HISTORY_STEPS[name], (), True)
+        if not stated:
+            return stated
+        inherited = dict(stated)
+        for leaf in stepless:
+            for depth in range(len(leaf.path) - 1, -1, -1):
+                if leaf.path[:depth] in stated:
+                    inherited[leaf.path[:-1]] = stated[leaf.path[:depth]]
+                    break
+        return inherited
+
+    def _named(self, place: Place, leaf: Leaf) -> Named:
+        around = attributes_around(leaf.path, leaf.attributes, self.tree.groups)
+        if not around and (known := self.named.get(place)) is not None:
+            return known
+        own = without_repetition(place) if self.result.is_keras else place
+        named = name_of(own, around, is_keras=self.result.is_keras)
+        is_integer = leaf.dtype is not None and leaf.dtype.kind in "iu" and not leaf.is_bfloat16
+        if self.result.is_keras and named.hints.collection == "weights" and is_integer:
+            # Counters and the states of random generators are no weights.
+            return replace(named, hints=replace(named.hints, collection=None))
+        if not around:
+            self.named[place] = named
+        return named
+
+    def _add(self, named: Named, axis: str | None, piece: Piece) -> None:
+        size = 1
+        for length in piece.shape:
+            size *= length
+        collection = named.hints.collection
+        if not self._may_be_read(piece, size, collection):
+            return
+        if named.is_group and collection and not WRAPPERS.keys() & {name.lower() for name in piece.leaf.path}:
+            self.result.collections.add(collection)
+        is_scalar = piece.shape == () or (size == 1 and collection in SCALAR_COLLECTIONS)
+        key = (named.tag, named.hints.mode, named.hints.worker, is_scalar)
+        source = self.sources.get(key)
+        if source is None:
+            dtype = "bfloat16" if piece.leaf.is_bfloat16 else str(piece.leaf.dtype)
+            hints = replace(named.hints, axis=axis, dtype=None if is_scalar else dtype)
+            source = self.sources[key] = Source(named.tag, hints, is_scalar)
+        source.pieces.append(piece)
+
+    def _may_be_read(self, piece: Piece, size: int, collection: str | None) -> bool:
+        """Whether one step of it is all there, and no larger than may be held; what is not is named."""
+        leaf = piece.leaf
+        step_bytes = size * (leaf.dtype.itemsize if leaf.dtype is not None else 1)
+        if piece.steps is None and leaf.written is not None and not leaf.written.all():
+            reason = "only a part of it was written"
+        elif is_bomb_at_once(leaf, step_bytes):
+            reason = bomb(step_bytes, leaf.stored)
+        elif piece.is_snapshot and collection not in DECISIVE and step_bytes > LARGEST_SNAPSHOT:
+            reason = f"{step_bytes:,} bytes without a step: taken for a data set, not read"
+            self.result.left_out.append((leaf.name, reason))
+            return False
+        else:
+            return True
+        self.result.lost.append((leaf.name, reason))
+        self.result.lost_bytes += leaf.stored
+        return False
+
+    def _number_in_epochs(self) -> None:
+        """Steps that begin anew in each epoch are counted on over the epochs."""
+        pieces = [piece for source in self.sources.values() for piece in source.pieces if piece.outer is not None]
+        if not pieces:
+            return
+        repeated = False
+        for source in self.sources.values():
+            steps = [piece.step for piece in source.pieces if piece.outer is not None]
+            repeated |= len(set(steps)) < len(steps)
+        if not repeated:
+            return
+        length = max(piece.step for piece in pieces) + 1
+        for piece in pieces:
+            piece.step += length * (piece.outer or 0)
+        self.result.left_out.append(("/", f"steps begin anew in each epoch: step = epoch × {length:,} + step"))
+
+
+def _without(place: Place, found: StepFound | None) -> Place:
+    if found is None or not found.removed:
+        return place
+    kept = tuple(name for index, name in enumerate(place) if index not in found.removed)
+    return kept or place
+
+
+def _in_order(sources: list[Source], is_ordered: bool) -> list[Source]:
+    """In the file's own order where it keeps one, else by name, numbers by size."""
+    if not is_ordered:
+        return sorted(sources, key=lambda source: _natural(source.tag))
+    for order, source in enumerate(sources):
+        source.hints = replace(source.hints, order=order)
+    return sources
+
+
+def _natural(tag: str) -> list[tuple[int, str]]:
+    return [(int(text), "") if text.isdecimal() else (-1, text) for text in _NUMBERS.split(tag) if text]

@@ -1,0 +1,1 @@
+"""SageMaker Debugger trials: tensors, reductions, collections and trees that smdebug wrote (formats.md §4)."""

@@ -1,0 +1,1 @@
+"""Tree models: XGBoost's and LightGBM's dumps, and what a forest tells of a run."""
