@@ -13,6 +13,7 @@ from mlcheck.cli.baseline import baseline_commands
 from mlcheck.cli.cache import cache_commands
 from mlcheck.cli.config import config as config_command
 from mlcheck.cli.effective import baseline_path, effective, scan_options, words
+from mlcheck.cli.export import export
 from mlcheck.cli.options import (
     AllowEmpty,
     Assignments,
@@ -25,6 +26,7 @@ from mlcheck.cli.options import (
     FailWhen,
     Ignore,
     Jobs,
+    MaxChars,
     MinSeverity,
     NoBaseline,
     NoCache,
@@ -167,6 +169,7 @@ def scan(
     run_name: RunName = None,
     min_severity: MinSeverity = None,
     show_suppressed: ShowSuppressed = False,
+    max_chars: MaxChars = 60_000,
     strict: Strict = None,
     allow_empty: AllowEmpty = None,
     jobs: Jobs = None,
@@ -217,7 +220,14 @@ def scan(
     finally:
         progress.stop()
     lowest = Severity(settings.min_severity or "info")
-    shown = render_options(color, verbose=verbose, quiet=quiet, min_severity=lowest, show_suppressed=show_suppressed)
+    shown = render_options(
+        color,
+        verbose=verbose,
+        quiet=quiet,
+        min_severity=lowest,
+        show_suppressed=show_suppressed,
+        max_chars=max_chars,
+    )
     on_stdout, problems = deliver(report, outputs, shown)
     for text in problems:
         say(f"mlcheck: {text}")
@@ -298,6 +308,7 @@ def explain(
 
 
 app.command()(render)
+app.command()(export)
 app.command(name="config")(config_command)
 app.add_typer(baseline_commands, name="baseline")
 app.add_typer(cache_commands, name="cache")

@@ -160,6 +160,7 @@ def test_memory_is_that_of_a_batch(tmp_path: Path) -> None:
     assert int(done.stdout) < 110
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_columns(tmp_path: Path) -> None:
     names = [f"c{at}" for at in range(100_000)]
     columns = [pa.array([0, 1])] + [pa.array([1.0, 2.0])] * len(names)

@@ -16,7 +16,6 @@ from mlcheck.store.series import Run
 from mlcheck.store.tensors.request import Request
 from tests.importers.parquet.helpers import IMPORTER, read, write
 
-
 FIXTURES = Path(__file__).parents[3] / "fixtures"
 
 
@@ -155,13 +154,13 @@ def test_a_table_that_repeats_the_event_file_is_not_counted_twice(tmp_path: Path
     """A W&B history export lies beside the event file of the same run."""
     shutil.copytree(FIXTURES / "overfit", tmp_path / "exp")
     (before,) = _runs(tmp_path)
-    loss = _imported(before).by_name("train_loss")
-    write(tmp_path / "exp" / "history.parquet", {"_step": loss.steps, "train_loss": loss.columns["value"]})
+    loss = _imported(before).by_name("train/loss")
+    write(tmp_path / "exp" / "history.parquet", {"_step": loss.steps, "train/loss": loss.columns["value"]})
     (found,) = _runs(tmp_path)
     run = _imported(found)
     assert sum(one.role == "loss" and one.labels["split"] == "train" for one in run.series) == 1
     (told,) = (one.reason for one in run.sources if one.format == "parquet")
-    assert told == "1 series is that of the event file: train_loss"
+    assert told == "1 series is that of the event file: train/loss"
 
 
 def test_data_sets_below_a_run_are_named(tmp_path: Path) -> None:
