@@ -1,6 +1,7 @@
 """Values of data sets: taken from the file as they lie where they lie in one piece, else through libhdf5; never more than asked for."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -58,34 +59,38 @@ class Reader:
 
     def whole(self, leaf: Leaf) -> Array:
         """All values, shape `leaf.shape`, in native byte order; bfloat16 as float32. Good until the next call: a buffer is reused."""
-        if _lies_in_one_piece(leaf):
-            raw = self._room(leaf.shape, leaf.raw)
-            self._fill(0, leaf.stored, leaf.offset or 0)
-            return settled(raw, leaf)
-        return self._through_library(leaf, None)
+        if leaf.offset is None or leaf.raw is None:
+            return self._through_library(leaf, None)
+        self._make_room(leaf.stored)
+        self._fill(0, leaf.stored, leaf.offset)
+        return self._settled(leaf, leaf.shape, leaf.stored)
 
     def entries(self, leaf: Leaf, start: int, stop: int) -> Array:
         """Entries `start` to `stop` of axis 0, shape (stop - start, *leaf.shape[1:]). Good until the next call."""
-        if _lies_in_one_piece(leaf):
-            raw = self._room((stop - start, *leaf.shape[1:]), leaf.raw)
-            row = leaf.stored // leaf.shape[0] if leaf.shape[0] else 0
-            self._fill(0, (stop - start) * row, (leaf.offset or 0) + start * row)
-            return settled(raw, leaf)
-        return self._through_library(leaf, (start, stop))
+        if leaf.offset is None or leaf.raw is None:
+            return self._through_library(leaf, (start, stop))
+        row = leaf.stored // leaf.shape[0] if leaf.shape[0] else 0
+        need = (stop - start) * row
+        self._make_room(need)
+        self._fill(0, need, leaf.offset + start * row)
+        return self._settled(leaf, (stop - start, *leaf.shape[1:]), need)
 
-    def many(self, leaves: "list[Leaf]") -> Array:
+    def many(self, leaves: Sequence[Leaf]) -> Array:
         """All values of data sets that lie in one piece and have one shape and type, shape (n, *shape). Good until the next call."""
-        raw = self._room((len(leaves), *leaves[0].shape), leaves[0].raw)
+        first = leaves[0]
+        row = first.stored
+        self._make_room(len(leaves) * row)
         for index, leaf in enumerate(leaves):
-            self._fill(index * leaf.stored, leaf.stored, leaf.offset or 0)
-        return settled(raw, leaves[0])
+            self._fill(index * row, row, leaf.offset or 0)
+        return self._settled(first, (len(leaves), *first.shape), len(leaves) * row)
 
-    def _room(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        need = int(np.prod(shape, dtype=object)) * dtype.itemsize
+    def _make_room(self, need: int) -> None:
         if len(self._buffer) < need:
             self._buffer = np.empty(need, dtype=np.uint8)
-        room: Array = self._buffer[:need].view(dtype).reshape(shape)
-        return room
+
+    def _settled(self, leaf: Leaf, shape: tuple[int, ...], length: int) -> Array:
+        raw: Array = self._buffer[:length].view(leaf.raw)
+        return settled(raw.reshape(shape), leaf)
 
     def _fill(self, start: int, length: int, offset: int) -> None:
         """Bytes of the file into the buffer."""
@@ -114,10 +119,6 @@ class Reader:
                 here = h5s.create_simple(shape)
             dataset.read(here, there, raw, kind)
         return settled(raw, leaf)
-
-
-def _lies_in_one_piece(leaf: Leaf) -> bool:
-    return leaf.offset is not None and leaf.raw is not None
 
 
 def settled(raw: Array, leaf: Leaf) -> Array:

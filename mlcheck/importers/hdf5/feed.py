@@ -1,7 +1,7 @@
 """Tensors of a file to the collector, step by step, a few megabytes at a time."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -60,12 +60,12 @@ class Feed:
     lost_bytes: int = 0
     notes: list[tuple[str, str]] = field(default_factory=list)
 
-    def take(self, source: Source, track: Track | None, step: int | None = None) -> None:
+    def take(self, source: Source, track: Track | None, step: int = 0) -> None:
         """Read a source; `track` is None for a scalar. `step` stands in for the steps of snapshots."""
-        pieces = source.pieces
-        if step is not None:
-            pieces = [replace(piece, step=step) if piece.is_snapshot else piece for piece in pieces]
-        for batch in _batches(pieces):
+        for piece in source.pieces:
+            if piece.is_snapshot:
+                piece.step = step
+        for batch in _batches(source.pieces):
             try:
                 self._batch(source, track, batch)
             except DAMAGE as error:

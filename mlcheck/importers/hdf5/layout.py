@@ -7,6 +7,8 @@ Structure decides, never a file's own name: steps are words, attributes or numbe
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +40,7 @@ class _Layout:
         self.result = Layout(lost=list(tree.lost), left_out=list(tree.notes), is_cut=tree.is_cut)
         self.result.is_keras = is_keras([leaf.path for leaf in tree.leaves], tree.attributes)
         self.sources: dict[SourceKey, Source] = {}
-        self.named: dict[Place, Named] = {}
+        self.named: dict[tuple[Place, str | None, Any], Named] = {}
         """Names of places without attributes, which many steps share."""
 
     def run(self) -> Layout:
@@ -67,8 +69,7 @@ class _Layout:
         stack = stacks.find(leaf)
         if stack is None:
             return False
-        named = self._named(stack.place, leaf)
-        self._add(named, stack.axis, Piece(leaf, steps=stack.steps, wall_times=stack.wall_times))
+        self._add(stack.place, stack.axis, Piece(leaf, steps=stack.steps, wall_times=stack.wall_times))
         self.result.has_steps |= stack.is_sure
         self.result.has_numbers |= not stack.is_sure
         return True
@@ -79,23 +80,27 @@ class _Layout:
         stated = self._stated_by_data(stepless)
         keras = name_vars({_without(leaf.path, found): leaf.shape for leaf, found in plain})
         for leaf, found in plain:
-            around = attributes_around(leaf.path, leaf.attributes, self.tree.groups)
-            wall_time = next(
-                (seconds(one[k]) for one in around for k in ("wall_time", "timestamp") if k in one), np.nan
-            )
             if found is None and leaf.path in steps_of:
-                self._add(self._named(leaf.path, leaf), "epoch", Piece(leaf, steps=np.arange(leaf.shape[0])))
+                self._add(leaf.path, "epoch", Piece(leaf, steps=np.arange(leaf.shape[0])))
                 self.result.has_steps = True
                 continue
+            wall_time = self._wall_time(leaf)
             place = _without(leaf.path, found)
-            named = self._named(keras.get(place, place), leaf)
+            place = keras.get(place, place)
             found = found or stated.get(leaf.path[:-1])
             if found is None:
-                self._add(named, None, Piece(leaf, wall_time=wall_time, is_snapshot=True))
+                self._add(place, None, Piece(leaf, wall_time=wall_time, is_snapshot=True))
             else:
-                self._add(named, found.axis, Piece(leaf, found.step, wall_time, outer=found.outer))
+                self._add(place, found.axis, Piece(leaf, found.step, wall_time, outer=found.outer))
                 self.result.has_steps |= found.is_sure
                 self.result.has_numbers |= not found.is_sure
+
+    def _wall_time(self, leaf: Leaf) -> float:
+        for one in attributes_around(leaf.path, leaf.attributes, self.tree.groups):
+            for key in ("wall_time", "timestamp"):
+                if key in one:
+                    return seconds(one[key])
+        return float("nan")
 
     def _stated_by_data(self, stepless: Sequence[Leaf]) -> Mapping[Place, StepFound]:
         """The steps of groups that hold one number called `step` or `epoch`, for all that is in them and below."""
@@ -118,36 +123,37 @@ class _Layout:
                     break
         return inherited
 
-    def _named(self, place: Place, leaf: Leaf) -> Named:
+    def _named(self, place: Place, leaf: Leaf, axis: str | None) -> Named:
         around = attributes_around(leaf.path, leaf.attributes, self.tree.groups)
-        if not around and (known := self.named.get(place)) is not None:
+        known = self.named.get((place, axis, leaf.dtype)) if not around else None
+        if known is not None:
             return known
-        own = without_repetition(place) if self.result.is_keras else place
-        named = name_of(own, around, is_keras=self.result.is_keras)
-        is_integer = leaf.dtype is not None and leaf.dtype.kind in "iu" and not leaf.is_bfloat16
-        if self.result.is_keras and named.hints.collection == "weights" and is_integer:
+        is_keras = self.result.is_keras
+        own = without_repetition(place) if is_keras else place
+        named = name_of(own, around, is_keras=is_keras, axis=axis, dtype=_dtype_name(leaf))
+        if is_keras and named.hints.collection == "weights" and _is_whole(leaf):
             # Counters and the states of random generators are no weights.
-            return replace(named, hints=replace(named.hints, collection=None))
+            named = replace(named, hints=replace(named.hints, collection=None))
         if not around:
-            self.named[place] = named
+            self.named[place, axis, leaf.dtype] = named
         return named
 
-    def _add(self, named: Named, axis: str | None, piece: Piece) -> None:
+    def _add(self, place: Place, axis: str | None, piece: Piece) -> None:
+        named = self._named(place, piece.leaf, axis)
         size = 1
         for length in piece.shape:
             size *= length
         collection = named.hints.collection
         if not self._may_be_read(piece, size, collection):
             return
-        if named.is_group and collection and not WRAPPERS.keys() & {name.lower() for name in piece.leaf.path}:
+        is_new = named.is_group and collection is not None and collection not in self.result.collections
+        if is_new and collection and not WRAPPERS.keys() & {name.lower() for name in piece.leaf.path}:
             self.result.collections.add(collection)
-        is_scalar = piece.shape == () or (size == 1 and collection in SCALAR_COLLECTIONS)
+        is_scalar = not piece.shape or (size == 1 and collection in SCALAR_COLLECTIONS)
         key = (named.tag, named.hints.mode, named.hints.worker, is_scalar)
         source = self.sources.get(key)
         if source is None:
-            dtype = "bfloat16" if piece.leaf.is_bfloat16 else str(piece.leaf.dtype)
-            hints = replace(named.hints, axis=axis, dtype=None if is_scalar else dtype)
-            source = self.sources[key] = Source(named.tag, hints, is_scalar)
+            source = self.sources[key] = Source(named.tag, named.hints, is_scalar)
         source.pieces.append(piece)
 
     def _may_be_read(self, piece: Piece, size: int, collection: str | None) -> bool:
@@ -183,6 +189,20 @@ class _Layout:
         for piece in pieces:
             piece.step += length * (piece.outer or 0)
         self.result.left_out.append(("/", f"steps begin anew in each epoch: step = epoch × {length:,} + step"))
+
+
+def _dtype_name(leaf: Leaf) -> str:
+    return "bfloat16" if leaf.is_bfloat16 else _name_of(leaf.dtype)
+
+
+@lru_cache(maxsize=64)
+def _name_of(dtype: Any) -> str:
+    # numpy puts the name together anew each time.
+    return str(dtype)
+
+
+def _is_whole(leaf: Leaf) -> bool:
+    return leaf.dtype is not None and leaf.dtype.kind in "iu" and not leaf.is_bfloat16
 
 
 def _without(place: Place, found: StepFound | None) -> Place:

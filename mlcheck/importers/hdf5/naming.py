@@ -36,9 +36,16 @@ class Named:
     """Its collection is a group of the file, not a data set of that name or a part of a name."""
 
 
-def name_of(place: Place, around: Sequence[Attributes], *, is_keras: bool = False) -> Named:
+def name_of(
+    place: Place,
+    around: Sequence[Attributes],
+    *,
+    is_keras: bool = False,
+    axis: str | None = None,
+    dtype: str | None = None,
+) -> Named:
     """Tag and hints of the data set at a place from which the step was taken; `around` are its own attributes, then those of the
-    groups above it, the nearest first.
+    groups above it, the nearest first. `axis` and `dtype` go into the hints as they are.
     """
     names = list(place)
     worker = _take(names, worker_word)
@@ -61,6 +68,8 @@ def name_of(place: Place, around: Sequence[Attributes], *, is_keras: bool = Fals
         collection=collection,
         mode=_mode(around) or mode,
         worker=_stated(around, "worker", "rank") or worker,
+        axis=axis,
+        dtype=dtype,
         data_format=_data_format(around),
         function=_function(around),
     )

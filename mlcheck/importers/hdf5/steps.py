@@ -1,7 +1,7 @@
 """Which step the place of a data set names: in a component of its path, in an attribute, in a number among numbers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mlcheck.importers.hdf5.attributes import NONE, Attributes, whole_number
 from mlcheck.importers.hdf5.tree import Leaf, Place
@@ -37,6 +37,7 @@ class Places:
     """By the parent of numbered siblings: how likely their numbers are steps; 0 for those of a list."""
     dropped: frozenset[Place]
     """Groups and data sets with a step as attribute that stand beside others of their kind: their names are no names of tensors."""
+    _of_groups: dict[Place, StepFound | None] = field(default_factory=dict)
 
     @classmethod
     def of(cls, leaves: Sequence[Leaf], groups: Mapping[Place, Attributes]) -> "Places":
@@ -45,6 +46,16 @@ class Places:
 
     def find(self, leaf: Leaf) -> StepFound | None:
         """The step of a data set; None where neither its place nor an attribute names one."""
+        if not self.groups and not leaf.attributes:
+            # Members of one group say the same but for their own names.
+            group, name = leaf.path[:-1], leaf.path[-1]
+            if step_word(name) is None:
+                if group not in self._of_groups:
+                    self._of_groups[group] = self._find(leaf)
+                return self._of_groups[group]
+        return self._find(leaf)
+
+    def _find(self, leaf: Leaf) -> StepFound | None:
         best: tuple[int, int, StepWord] | None = None
         words: list[tuple[int, StepWord]] = []
         for index, name in enumerate(leaf.path):

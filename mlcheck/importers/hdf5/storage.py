@@ -41,7 +41,8 @@ def describe_storage(leaf: Leaf, dataset: Any, messages: int, file_bytes: int) -
 
     `messages` are the bits of the header messages that it has. Raises what h5py raises on a damaged one.
     """
-    leaf.offset = dataset.get_offset()
+    # Behind a user block libhdf5 gives an offset for what was never written, too.
+    leaf.offset = dataset.get_offset() if dataset.get_storage_size() else None
     if messages & EXTERNAL_MESSAGE:
         leaf.refuse("its values lie in another file (external storage): not followed")
         return

@@ -141,7 +141,6 @@ def _conflict(one: Unit, other: Unit) -> bool:
     return max(spans[0][0], spans[1][0]) <= min(spans[0][1], spans[1][1])
 
 
-_WORD = re.compile(r"[a-z_]*[a-z]")
 _EDGES = re.compile(r"[ _.=-]+")
 _KINDS = (
     frozenset(COLLECTIONS) | frozenset(WRAPPERS) | frozenset(HISTORY_STEPS) | {"history", "tensors", "dump", "ckpt"}

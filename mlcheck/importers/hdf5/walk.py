@@ -11,7 +11,7 @@ from typing import Any
 from mlcheck.importers.hdf5.attributes import NONE, read_attributes
 from mlcheck.importers.hdf5.elements import Elements, elements_of
 from mlcheck.importers.hdf5.failures import DAMAGE, printable, told
-from mlcheck.importers.hdf5.headers import may_be_virtual, user_block
+from mlcheck.importers.hdf5.headers import Plain, header_at, may_be_virtual, plain_data_set, user_block
 from mlcheck.importers.hdf5.heaps import Heaps
 from mlcheck.importers.hdf5.scales import addresses_of_first_axis, counts
 from mlcheck.importers.hdf5.storage import bomb, describe_storage
@@ -63,6 +63,9 @@ class _Walk:
         self.seen: dict[int, Place] = {}
         """Address of an object to its first name."""
         self.names: dict[bytes, str] = {}
+        self.has_wide_addresses = file.get_create_plist().get_sizes() == (8, 8)
+        self.forms: dict[bytes, tuple[tuple[int, ...], Elements, int]] = {}
+        """Shape, type and size of plain data sets, by what their headers say of them."""
         self.kind: Any = None
         self.elements: Elements | None = None
         self.with_attributes: list[tuple[Place, int, Leaf | None]] = []
@@ -159,30 +162,51 @@ class _Walk:
 
     def _object(self, group: Any, name: bytes, path: Place, address: int) -> bool:
         """Take in an object; whether it is a group to look into."""
-        if may_be_virtual(self.heaps.descriptor, address, self.base):
-            leaf = Leaf(path, (), None)
-            leaf.refuse("a virtual data set: what it is made of is read where it stands in this file, never in others")
-            self.tree.leaves.append(leaf)
-            return False
-        about = self.api.h5o.get_info(group, name)
-        is_group = about.type == self.api.h5o.TYPE_GROUP
-        if not is_group and about.type != self.api.h5o.TYPE_DATASET:
-            return False
-        first = self.seen.setdefault(about.addr, path)
-        if first is not path:
-            is_cycle = is_group and path[: len(first)] == first
+        first = self.seen.get(address)
+        if first is not None:
+            # Only a group is the beginning of a path.
+            is_cycle = path[: len(first)] == first
             what = "a group inside itself (a cycle of links)" if is_cycle else f"another name of {_shown(first)}"
             self.tree.notes.append((_shown(path), f"{what}: read once"))
             return False
-        if is_group:
+        self.seen[address] = path
+        block = header_at(self.heaps.descriptor, address, self.base)
+        plain = plain_data_set(block) if self.has_wide_addresses else None
+        if plain is not None and (leaf := self._plain(path, plain)) is not None:
+            self._add(leaf, plain.attributes)
+            return False
+        if plain is None and may_be_virtual(self.heaps.descriptor, block, address, self.base):
+            leaf = Leaf(path, (), None)
+            leaf.refuse("a virtual data set: what it is made of is read where it stands in this file, never in others")
+            self._add(leaf, 0)
+            return False
+        about = self.api.h5o.get_info(group, name)
+        if about.type == self.api.h5o.TYPE_GROUP:
             self._remember_attributes(path, about.num_attrs, None)
             return True
-        leaf = self._leaf(self.api.h5o.open(group, name), path, about.hdr.mesg.present)
-        self._remember_attributes(path, about.num_attrs, leaf)
-        self.tree.leaves.append(leaf)
+        if about.type == self.api.h5o.TYPE_DATASET:
+            leaf, elements = self._leaf(self.api.h5o.open(group, name), path, about.hdr.mesg.present)
+            self._add(leaf, about.num_attrs)
+            if plain is not None and leaf.refused is None and leaf.raw is not None:
+                self.forms[plain.form] = (leaf.shape, elements, leaf.stored)
         return False
 
-    def _leaf(self, dataset: Any, path: Place, messages: int) -> Leaf:
+    def _add(self, leaf: Leaf, attributes: int) -> None:
+        self._remember_attributes(leaf.path, attributes, leaf)
+        self.tree.leaves.append(leaf)
+
+    def _plain(self, path: Place, plain: Plain) -> Leaf | None:
+        """A data set by its header alone, where the form of it is known and all of it is in the file; None for any other."""
+        form = self.forms.get(plain.form)
+        if form is None:
+            return None
+        shape, elements, size = form
+        offset = self.base + plain.address
+        if plain.bytes != size or offset + size > self.file_bytes:
+            return None
+        return Leaf(path, shape, elements.dtype, elements.raw, offset, size, is_bfloat16=elements.is_bfloat16)
+
+    def _leaf(self, dataset: Any, path: Place, messages: int) -> tuple[Leaf, Elements]:
         kind = dataset.get_type()
         if self.kind is None or not kind.equal(self.kind):
             self.kind, self.elements = kind, elements_of(kind)
@@ -197,7 +221,7 @@ class _Walk:
             describe_storage(leaf, dataset, messages, self.file_bytes)
             if leaf.is_packed and leaf.refused is None:
                 self._count_unpacked(leaf)
-        return leaf
+        return leaf, known
 
     def _count_unpacked(self, leaf: Leaf) -> None:
         self.unpacked += leaf.bytes

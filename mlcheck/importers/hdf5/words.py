@@ -127,9 +127,6 @@ INDEX_PARENTS = frozenset(
 )
 """Groups whose numbered children are a list, not steps."""
 
-LONGEST_STEP = 18
-"""Digits of a number that fits int64."""
-
 _STEP = re.compile(
     r"(?P<word>(?:global|train(?:ing)?|opt(?:im)?|update)?[ _-]?steps?|iter(?:ation)?s?|batch|epochs?|ckpt|checkpoint)"
     r"[ _=-]*(?P<number>\d{1,18})",

@@ -294,8 +294,9 @@ def test_well_packed_zeros_are_no_bomb(tmp_path):
     assert read(path).tensors["gradients/zeros"].at(1).shape == (1000, 1000)
 
 
-def test_what_was_never_written_is_no_data(tmp_path):
-    path = dump(tmp_path / "a.h5")
+@pytest.mark.parametrize("user_block", [0, 512])
+def test_what_was_never_written_is_no_data(tmp_path, user_block):
+    path = dump(tmp_path / "a.h5", userblock_size=user_block)
     with h5py.File(path, "r+") as file:
         file.create_dataset("step_1/gradients/late", (3, 3), "f4")
         file.create_dataset("step_1/gradients/chunks", (3, 3), "f4", chunks=(1, 3))

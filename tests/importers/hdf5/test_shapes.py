@@ -346,4 +346,4 @@ def test_names_alone_give_no_order(tmp_path):
             file[f"step_1/gradients/{name}"] = tensor(1)
     found = read(tmp_path / "a.h5")
     assert found.tensors["gradients/layer2"].hints.order is None
-    assert list(found.tensors)[0] == "gradients/layer2", "numbers are sorted by size"
+    assert next(iter(found.tensors)) == "gradients/layer2", "numbers are sorted by size"

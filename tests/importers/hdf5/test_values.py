@@ -219,3 +219,34 @@ def test_large_tensors_and_blocks_of_small_ones(tmp_path):
     for name in ("weights/small", "gradients/s"):
         assert found.tensors[name].steps == list(range(300))
         np.testing.assert_array_equal([array for _, _, array in found.tensors[name].rows], small)
+
+
+@pytest.mark.parametrize("libver", ["earliest", "v110", "latest"])
+def test_headers_say_what_the_library_says(tmp_path, libver, monkeypatch):
+    from mlcheck.importers.hdf5 import look, walk
+
+    with h5py.File(tmp_path / "a.h5", "w", libver=libver, userblock_size=512) as file:
+        for step in range(4):
+            group = file.create_group(f"step_{step}")
+            for number, dtype in enumerate(("f4", ">f8", "i2", "?", "f4")):
+                group[f"x{number}"] = np.ones((3, number + 1), dtype)
+            group["x1"].attrs["mode"] = "val"
+            for number in range(20):
+                group["x2"].attrs[f"a{number}"] = number
+            group["scalar"], group["text"] = 0.5, "text"
+            group.create_dataset("packed", data=np.ones((3, 3)), compression="gzip")
+            group.create_dataset("timed", data=np.ones((3, 1), "f4"), track_times=True)
+            group.create_dataset("late", (3, 1), "f4")
+
+    def seen():
+        sources = look.look(tmp_path / "a.h5").layout.sources
+        return [
+            (one.tag, one.hints, piece.step, piece.leaf.offset, piece.leaf.stored, piece.leaf.shape, piece.leaf.raw)
+            for one in sources
+            for piece in one.pieces
+        ]
+
+    quick = seen()
+    monkeypatch.setattr(walk, "plain_data_set", lambda block: None)
+    assert quick == seen()
+    assert len(quick) == 4 * 8
