@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 
-.PHONY: help demo test test-torch lint format fixtures bench schema clean
+.PHONY: help demo test test-torch lint format fixtures bench schema docs clean
 
 help:
 	@echo "make demo      scan a bundled faulty run"
 	@echo "make test      ruff, mypy, import-linter, the rules' own tests, pytest"
 	@echo "make format    format the code"
 	@echo "make fixtures  make the bundled runs again (installs torch and TensorFlow)"
+	@echo "make docs      make docs/reference/ again from the rules and the command line"
 	@echo "make bench     measure"
 
 $(BIN)/python:
@@ -55,6 +56,9 @@ format: $(DEV)
 
 schema: $(DEV)
 	$(BIN)/python -m mlcheck.reporters.schema > schema/mlcheck.report-1.schema.json
+
+docs: $(DEV)
+	$(BIN)/python -m tools.make_docs
 
 # TensorFlow wants another protobuf than the one that the tests run with, so it gets an environment of its own.
 fixtures: $(DEV)

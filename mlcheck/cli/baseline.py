@@ -1,5 +1,6 @@
 """`mlcheck baseline write` and `mlcheck baseline prune`."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,7 +81,11 @@ def _scan(
     from mlcheck import api
 
     options = scan_options(
-        settings, ignore=words("--ignore", ignore) or (), rules_dirs=rules or (), baseline=path, cache=True
+        settings,
+        ignore=words("--ignore", ignore) or (),
+        rules_dirs=rules or (),
+        baseline=path,
+        cache=not os.environ.get("MLCHECK_NO_CACHE"),
     )
     report = api.scan(paths or ["."], replace(options, require=(), expect=()))
     for missing in report.missing_paths:

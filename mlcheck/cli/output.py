@@ -200,7 +200,8 @@ def deliver(report: "Report", outputs: Sequence[tuple[str, Path | None]], option
     """
     from mlcheck.reporters import registry
 
-    plain = replace(options, color=False)
+    # A document in a file is whole however little the terminal is to show.
+    plain = replace(options, color=False, quiet=False)
     on_stdout = next((name for name, path in outputs if path is None), "terminal")
     problems = []
     for name, path in [*((name, path) for name, path in outputs if path is not None), (on_stdout, None)]:

@@ -6,6 +6,7 @@ from mlcheck import __version__
 from mlcheck.engine import sweep
 from mlcheck.engine.across import IdenticalRunsRule
 from mlcheck.engine.evidence import trim
+from mlcheck.engine.overview import within_budget
 from mlcheck.engine.rank import ranked
 from mlcheck.engine.run import RunPart
 from mlcheck.engine.select import Selected
@@ -34,7 +35,7 @@ def assemble(
         outcomes=tuple(outcomes),
         rules=tuple(one.rule.info(one.params, one.severity) for one in selected),
         series=tuple(s for part in parts for s in part.series),
-        panels=tuple(p for part in parts for p in part.panels),
+        panels=within_budget([p for part in parts for p in part.panels]),
         notes=tuple(notes),
         splits=splits,
         identical=groups,

@@ -126,6 +126,14 @@ class Binding:
         spec = self.rule.inputs[name]
         return any(one.kind == "tensor" for one in matching(self.context, spec, None))
 
+    def lacks_only_labels(self, name: str) -> bool:
+        """Whether tensors of the role are there, of another kind than the input asks for: ReLU outputs where it asks for tanh."""
+        spec = self.rule.inputs[name]
+        return any(
+            one.kind == "tensor"
+            for one in matching(self.context, spec.model_copy(update={"labels": {}}), self.keys[name])
+        )
+
     def lacks_only_primary(self, name: str) -> bool:
         """Whether series would bind to an input if one of them were known to be the primary one."""
         spec = self.rule.inputs[name]

@@ -209,5 +209,6 @@ def _values(series: Series, key: str) -> NDArray[np.float64]:
         name, _, arguments = key.removesuffix(")").partition("(")
         return SCALAR_FUNCTIONS[name](series, *map(float, arguments.split(",")))
     if key == "nonfinite" and key not in series.columns:
-        return series.columns["nan"] + series.columns["inf"]
+        inf = series.columns.get("inf")
+        return series.columns["nan"] if inf is None else series.columns["nan"] + inf
     return series.columns[key]

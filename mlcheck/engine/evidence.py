@@ -89,7 +89,7 @@ def trim(findings: Iterable[Finding]) -> tuple[Finding, ...]:
         points = MAX_POINTS if place < MAX_FULL_FINDINGS else SMALL_POINTS
         shown: list[Evidence] = []
         for one in finding.evidence:
-            smaller = _shorten(one, points)
+            smaller = shorten(one, points)
             if used + len(smaller.steps) > MAX_REPORT_POINTS:
                 break
             used += len(smaller.steps)
@@ -102,7 +102,8 @@ def trim(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(kept)
 
 
-def _shorten(evidence: Evidence, points: int) -> Evidence:
+def shorten(evidence: Evidence, points: int) -> Evidence:
+    """The same with at most `points` points, down-sampled; itself where it has no more."""
     if len(evidence.steps) <= points:
         return evidence
     rows: Sequence[int] = down_sample(np.array(evidence.values), points).tolist()

@@ -26,6 +26,8 @@ from mlcheck.store.series import Series
 from mlcheck.store.tensors.request import TENSOR_FACTS, TENSOR_ROLES
 
 SHOWN_LABELS = (*sorted(JOIN_LABELS - {"run"}), "split", "source")
+NETWORK_ROLES = frozenset({"weight", "gradient", "activation", "grad_norm", "lr"})
+"""What only a network that is trained by gradients has."""
 LOSS_SHAPE_CATEGORIES = frozenset({"loss", "generalisation"})
 """On a run of unknown regime these give no error (design.md §2)."""
 
@@ -48,6 +50,9 @@ def judge(rule: Rule, context: RunContext, params: Mapping[str, float | bool | s
     if missing:
         words = tuple(dict.fromkeys(_what(rule, name) for name in missing))
         reason = f"{', '.join(words)}: none logged"
+        if regime == "tree" and _roles(rule, missing) <= NETWORK_ROLES:
+            yield Skip("regime", f"a model of trees has no {words[0]}")
+            return
         if _asks_for_tensors(rule, missing) and not context.has_tensors:
             yield Skip("undumped", f"{', '.join(words)}: none dumped")
             return
@@ -55,6 +60,9 @@ def judge(rule: Rule, context: RunContext, params: Mapping[str, float | bool | s
         if untold:
             keys = ", ".join(dict.fromkeys(binding.keys[name] for name in untold))
             yield Skip("undumped", f"{_what(rule, untold[0])}: what is logged does not tell {keys}; dump the tensors")
+            return
+        if all(binding.lacks_only_labels(name) for name in missing):
+            yield Skip("unlogged", f"{', '.join(words)}: those that are dumped are of another kind")
             return
         yield Skip("unlogged", reason) if rule.model.if_logged else Skip("input", reason, words)
         return
@@ -72,9 +80,12 @@ def judge(rule: Rule, context: RunContext, params: Mapping[str, float | bool | s
 
 def _asks_for_tensors(rule: Rule, names: Sequence[str]) -> bool:
     """Whether what is missing is only there where tensors, or what is derived from them, are dumped."""
+    return _roles(rule, names) <= TENSOR_ROLES | TENSOR_FACTS
+
+
+def _roles(rule: Rule, names: Sequence[str]) -> set[str]:
     roles = [rule.inputs[name].role for name in names]
-    words = {word for role in roles for word in ([role] if isinstance(role, str) else role or ["any"])}
-    return words <= TENSOR_ROLES | TENSOR_FACTS
+    return {word for role in roles for word in ([role] if isinstance(role, str) else role or ["any"])}
 
 
 def _what(rule: Rule, name: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from mlcheck.errors import RuleError, did_you_mean
-from mlcheck.report import Finding
+from mlcheck.report import Finding, Severity
 
 
 class Causes:
@@ -145,6 +145,9 @@ def _spread(
 
 def _explains(cause: Finding, effect: Finding, spacing: Slack, patience: Slack) -> bool:
     if cause.run != effect.run:
+        return False
+    if cause.severity is Severity.INFO and effect.severity is not Severity.INFO:
+        # What fails a build must not stand below a remark.
         return False
     if effect.onset is None:
         return cause.first_step <= effect.last_step or cause.axis != effect.axis

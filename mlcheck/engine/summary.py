@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mlcheck.engine import evidence
+from mlcheck.engine import overview
 from mlcheck.engine.context import UNJUDGED_ROLES, RunContext
 from mlcheck.engine.findings import hours
 from mlcheck.engine.select import Selected
@@ -32,8 +32,6 @@ _NO_HISTORY = frozenset({"settings"})
 CURVE_CATEGORIES = frozenset({"loss", "generalisation", "reinforcement"})
 """Categories of rules that judge how the training went."""
 MIN_CURVE_POINTS = 5
-MAX_PANELS = 4
-"""Overview charts of a run."""
 
 
 def best(context: RunContext) -> Best | None:
@@ -96,9 +94,11 @@ def coverage(context: RunContext, outcomes: Sequence[Outcome], selected: Sequenc
             for word in o.missing or ((o.reason or "").split(":")[0],):
                 silent.setdefault(word, set()).add(o.rule)
     name = writer(run.series, run.raw_facts, [source.format for source in run.sources])
+    # A line for a TensorBoard writer helps nobody who writes dumps by hand.
+    dumps_only = {source.format for source in run.sources} <= {"hdf5", "parquet", "smdebug", "tree-model"}
     missing = {word for o in mine for word in o.missing}
     gaps = tuple(
-        Gap(word, tuple(sorted(rules)), hint(word, name) if word in missing else "")
+        Gap(word, tuple(sorted(rules)), hint(word, name) if word in missing and not dumps_only else "")
         for word, rules in sorted(silent.items(), key=lambda item: (-len(item[1]), item[0]))
     )
     undumped = tuple(sorted({o.rule for o in mine if o.kind == "undumped"}))
@@ -185,9 +185,5 @@ def curve(context: RunContext) -> str | None:
 
 
 def panels(context: RunContext) -> list[Panel]:
-    """Overview charts of a run: what it is judged by."""
-    shown = {s.name: s for s in _judged_by(context.run)}
-    return [
-        Panel(context.run.name, s.name, "line", evidence.of_series(context, s, "value", "live", None))
-        for s in list(shown.values())[:MAX_PANELS]
-    ]
+    """Overview charts of a run: what it is judged by first."""
+    return overview.panels(context, _judged_by(context.run))

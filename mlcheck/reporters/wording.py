@@ -126,8 +126,10 @@ def explained(row: Row) -> list[str]:
     """The rows filed under a row, as `loss-not-decreasing`, `updates-too-small (12 layers)`."""
     texts = []
     for child in list(below(row))[1:]:
-        name = clean(child.lead.name)
-        texts.append(f"{name} ({len(child.findings):,} {_varying(child)[1]})" if len(child.findings) > 1 else name)
+        # A consequence that is worse than what it is filed under says so: it may be what fails the build.
+        parts = [child.lead.severity.value] if child.lead.severity.rank > row.lead.severity.rank else []
+        parts += [f"{len(child.findings):,} {_varying(child)[1]}"] if len(child.findings) > 1 else []
+        texts.append(clean(child.lead.name) + (f" ({', '.join(parts)})" if parts else ""))
     return texts
 
 

@@ -5,7 +5,14 @@ from dataclasses import dataclass, field
 
 from mlcheck.importers.hdf5.attributes import NONE, Attributes, whole_number
 from mlcheck.importers.hdf5.tree import Leaf, Place
-from mlcheck.importers.hdf5.words import HISTORY_STEPS, INDEX_PARENTS, StepWord, collection_word, step_word
+from mlcheck.importers.hdf5.words import (
+    HISTORY_STEPS,
+    INDEX_PARENTS,
+    STEP_CONTAINERS,
+    StepWord,
+    collection_word,
+    step_word,
+)
 
 _SCORE = {3: 100, 2: 50}
 """A word for a step beats one for an epoch, which beats bare numbers."""
@@ -80,6 +87,11 @@ class Places:
             return None
         _, index, word = best
         removed.add(index)
+        above = leaf.path[index - 1].lower() if index and word.rank == 1 else ""
+        if above in STEP_CONTAINERS:
+            # `step/100/fc1.weight`: the group of all steps is no part of the tensor's name.
+            removed.add(index - 1)
+            word = StepWord(word.number, STEP_CONTAINERS[above], 2)
         outer = next((one.number for at, one in words if at != index and one.axis == "epoch"), None)
         return StepFound(
             word.number, word.axis, tuple(sorted(removed)), word.rank > 1, outer if word.axis == "step" else None

@@ -103,6 +103,14 @@ HISTORY_VALUES = frozenset({"values", "value", "data", "tensor", "tensors", "arr
 
 HISTORY_TIMES = frozenset({"wall_time", "wall_times", "timestamp", "timestamps"})
 
+STEP_CONTAINERS = {
+    **dict.fromkeys(
+        ("step", "steps", "global_step", "global_steps", "iter", "iters", "iteration", "iterations"), "step"
+    ),
+    **dict.fromkeys(("epoch", "epochs"), "epoch"),
+}
+"""Groups that hold one group for each step, under its bare number, and what those numbers count."""
+
 INDEX_PARENTS = frozenset(
     {
         "vars",

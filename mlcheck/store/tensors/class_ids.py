@@ -12,6 +12,7 @@ IGNORED = -100
 """The label that PyTorch's losses leave out (torch.nn.CrossEntropyLoss, ignore_index)."""
 NONE = np.iinfo(np.int32).min
 """Stands for what is no class: an ignored label, a NaN."""
+_CLOSE = 65_536
 _LARGEST = np.iinfo(np.int32).max
 
 
@@ -81,27 +82,40 @@ def _places(rows: Values) -> NDArray[np.int32]:
     """Place of the largest score in each row; a row with a NaN names no class."""
     if not rows.size:
         return np.full(len(rows), NONE, dtype=np.int32)
-    ids = np.argmax(rows, axis=1).astype(np.int32)
+    places = np.argmax(rows, axis=1)
+    ids: NDArray[np.int32] = places.astype(np.int32)
     if rows.dtype.kind == "f":
-        ids[np.isnan(rows).any(axis=1)] = NONE
+        # numpy's argmax of a row with a NaN is the place of the NaN.
+        ids[np.isnan(rows[np.arange(len(rows)), places])] = NONE
     return ids
 
 
 def _whole(values: Values) -> NDArray[np.int32]:
     flat = values.reshape(-1)
-    if flat.dtype == np.bool_:
-        return flat.astype(np.int32)
     known = np.isfinite(flat)
     if flat.dtype.kind == "f" and not (np.rint(flat[known]) == flat[known]).all():
         raise NoClasses("")
     if known.any() and (int(flat[known].max()) > _LARGEST or int(flat[known].min()) <= NONE):
         raise NoClasses("numbers too large for classes")
-    ids = flat.astype(np.int32) if known.all() else np.where(known, flat, NONE).astype(np.int32)
+    ids = np.full(len(flat), NONE, dtype=np.int32)
+    ids[known] = flat[known]
     ids[ids == IGNORED] = NONE
     return ids
 
 
 def counted(ids: NDArray[np.int32]) -> tuple[Ints, Ints]:
     """The classes that occur, ascending, and how often each does; both int64."""
-    found, times = np.unique(ids[ids != NONE], return_counts=True)
-    return found.astype(np.int64), times.astype(np.int64)
+    return tally(ids[ids != NONE].astype(np.int64))
+
+
+def tally(numbers: Ints) -> tuple[Ints, Ints]:
+    """The numbers that occur, ascending, and how often each does; both int64. Without sorting where they lie close together."""
+    if not len(numbers):
+        return numbers, numbers
+    least, most = int(numbers.min()), int(numbers.max())
+    if most - least > max(_CLOSE, len(numbers)):
+        found, times = np.unique(numbers, return_counts=True)
+        return found, times.astype(np.int64)
+    times = np.bincount(numbers - least)
+    occur = np.flatnonzero(times)
+    return (occur + least).astype(np.int64), times[occur].astype(np.int64)

@@ -82,22 +82,23 @@ class ClassCounter:
             labels.waiting.put(labels.tag, step, row, found)
 
     def _add_predictions(self, predictions: Predictions, step: int, values: Values) -> None:
+        like = [
+            one for one in self._labels.values() if one.lane == predictions.lane and alike(one.tag, predictions.tag)
+        ]
+        if like and not any(one.may_meet(predictions) for one in like):
+            return
         try:
             found = prediction_ids(values)
         except NoClasses:
             predictions.closed = True
             predictions.waiting.clear()
             return
-        like = [
-            one for one in self._labels.values() if one.lane == predictions.lane and alike(one.tag, predictions.tag)
-        ]
         for labels in like:
             held = labels.waiting.take(step, found.shape) if labels.may_meet(predictions) else None
             if held:
                 self._note(labels.meet(*held, predictions, found))
                 return
-        if not like or any(one.may_meet(predictions) for one in like):
-            predictions.waiting.put(predictions.tag, step, -1, found)
+        predictions.waiting.put(predictions.tag, step, -1, found)
 
     def _close(self, labels: Labels, reason: str) -> None:
         labels.close()

@@ -4,8 +4,10 @@ Only what the request asks of a tensor is computed, in memory bounded by one blo
 a statistic compares steps.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +15,7 @@ import numpy.typing as npt
 from mlcheck.store.series import Hints, RawSeries
 from mlcheck.store.tensors.classes import ClassCounter
 from mlcheck.store.tensors.keys import wanted
-from mlcheck.store.tensors.layout import BATCHED, layout
+from mlcheck.store.tensors.layout import BATCHED, NO_LAYOUT, layout
 from mlcheck.store.tensors.queue import SMALL, Memory, Queues, measure_alone
 from mlcheck.store.tensors.request import Plan, Request
 from mlcheck.store.tensors.scratch import Values
@@ -21,6 +23,7 @@ from mlcheck.store.tensors.table import Table, TensorRows
 
 _NUMBERS = "biuf"
 """numpy's kinds of dtype that are measured."""
+_MOST_VALUES = 2**63
 
 
 class TensorCollector:
@@ -96,7 +99,7 @@ class Track:
             self._refuse(step, wall_time, values)
             return
         if values.dtype != self._dtype or values.shape != self._shape:
-            self._take_form(step, values.shape, values.dtype)
+            self._take_form(step, values.shape, values.dtype, _name(values.dtype))
         if self._counts:
             self._classes.add(self._role, self._tag, self._hints, step, wall_time, values)
         if self._wanted.values:
@@ -109,11 +112,14 @@ class Track:
         for step, wall_time, array in zip(steps, wall_times, arrays, strict=True):
             self.add(int(step), float(wall_time), array)
 
-    def add_unread(self, step: int, wall_time: float, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
-        """One step of which only the shape is known: its statistics are NaN, but for those that the shape tells."""
-        kind = np.dtype(dtype)
-        if kind != self._dtype or tuple(shape) != self._shape:
-            self._take_form(step, tuple(shape), kind)
+    def add_unread(self, step: int, wall_time: float, shape: Iterable[int], dtype: npt.DTypeLike | str) -> None:
+        """One step of which only the shape is known: its statistics are NaN, but for those that the shape tells.
+
+        `dtype` may be the name of one that numpy has not, such as bfloat16.
+        """
+        form = tuple(shape)
+        if self._dtype is not None or form != self._shape:
+            self._take_form(step, form, None, dtype if isinstance(dtype, str) else _name(np.dtype(dtype)))
         self._settle()
         self._memory.forget()
         self._note(step, wall_time)
@@ -145,8 +151,12 @@ class Track:
 
     def _note(self, step: int, wall_time: float) -> None:
         place = self._layout
-        known = {"count": self._size, "fan_in": place.fan_in, "channels": place.units, "samples": place.samples}
-        self._table.add_one(self._memory.owner, self._memory.rows, step, wall_time, known)
+        known = {"count": self._size}
+        if self._wanted.by_shape:
+            known |= {"fan_in": place.fan_in, "channels": place.units, "samples": place.samples}
+        # A file may claim any shape.
+        values = {key: float(min(value, _MOST_VALUES)) for key, value in known.items()}
+        self._table.add_one(self._memory.owner, self._memory.rows, step, wall_time, values)
         self._memory.rows += 1
 
     def _refuse(self, step: int, wall_time: float, values: Values) -> None:
@@ -155,19 +165,19 @@ class Track:
             self._problems.append(f"{self._tag}: {values.dtype.name} at step {step} is not measured")
         self.add_unread(step, wall_time, values.shape, values.dtype)
 
-    def _take_form(self, step: int, shape: tuple[int, ...], dtype: "np.dtype[np.generic]") -> None:
+    def _take_form(self, step: int, shape: tuple[int, ...], dtype: "np.dtype[np.generic] | None", name: str) -> None:
         self._settle()
         if self._first is None:
-            self._first, self._first_step = (shape, dtype.name), step
+            self._first, self._first_step = (shape, name), step
         elif shape != self._shape:
             self._memory.forget()
             self._compare_shape(step, shape)
         self._shape, self._dtype = shape, dtype
-        self._size = int(np.prod(shape, dtype=np.int64))
-        self._layout = layout(self._role, self._tag, shape, self._hints.data_format)
-        place = self._layout if self._wanted.by_shape else None
+        self._size = math.prod(shape)
+        by_shape = self._wanted.by_shape
+        self._layout = layout(self._role, self._tag, shape, self._hints.data_format) if by_shape else NO_LAYOUT
         # What is wanted of it is the same for all tensors of one table.
-        self._key = (id(self._table), self._size, dtype, place)
+        self._key = (id(self._table), self._size, dtype, self._layout)
 
     def _compare_shape(self, step: int, shape: tuple[int, ...]) -> None:
         assert self._first is not None
@@ -179,6 +189,11 @@ class Track:
             return
         self._odd = True
         self._problems.append(f"{self._tag}: shape {first} at step {self._first_step} and {shape} at step {step}")
+
+
+@cache
+def _name(dtype: "np.dtype[np.generic]") -> str:
+    return dtype.name
 
 
 def _flat(values: Values) -> Values:

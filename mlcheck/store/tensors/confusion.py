@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcheck.store.tensors.class_ids import NONE
+from mlcheck.store.tensors.class_ids import NONE, tally
 from mlcheck.store.tensors.scratch import Floats, Ints
 
 _MOST_CELLS = 2 * 10**8
@@ -27,9 +27,13 @@ class Pairs:
         """Of two arrays of class ids of one length; where one of them is no class there is no pair."""
         known = (labels != NONE) & (predictions != NONE)
         truth, guess = labels[known].astype(np.int64), predictions[known].astype(np.int64)
+        if not len(truth):
+            return cls(truth, truth, truth)
         # Both fit in 32 bits: one number for the pair.
-        found, times = np.unique(truth * 2**32 + (guess + 2**31), return_counts=True)
-        return cls(found >> 32, (found & (2**32 - 1)) - 2**31, times.astype(np.int64))
+        least = int(guess.min())
+        width = int(guess.max()) - least + 1
+        found, times = tally(truth * width + (guess - least))
+        return cls(found // width, found % width + least, times)
 
 
 def wrong_of(pairs: Pairs, classes: Ints) -> Floats:

@@ -27,6 +27,10 @@ class Layout(NamedTuple):
     """Entries of axis 0; 1 where the tensor is one sample."""
 
 
+NO_LAYOUT = Layout(1, 1, 1, 0, 1, 1)
+"""Stands for the layout where nothing depends on it."""
+
+
 def layout(role: str, tag: str, shape: tuple[int, ...], data_format: str | None = None) -> Layout:
     """Units lie on axis 0 of weights and gradients, on the last of Keras kernels, on axis 1 of activations, inputs and predictions.
 

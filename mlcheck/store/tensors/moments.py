@@ -68,7 +68,8 @@ def _sum(parts: Floats) -> Floats:
 def raw_sums(source: Values, wide: Floats, wanted: Wanted, scratch: Scratch) -> Floats:
     """float64, shape (6, rows): least, largest, zeros, sum, sum of magnitudes and of squares of each row of a block.
 
-    True only of rows whose extremes are finite; `completed` sees to the others. `wide` is the block as float64.
+    True only of rows whose extremes are finite; `completed` sees to the others. `wide` is the block as float64; where nothing is
+    compared with the step before it may be written to.
     """
     found = np.zeros((6, len(source)))
     quick = source if source.dtype == np.float32 else wide
@@ -82,7 +83,9 @@ def raw_sums(source: Values, wide: Floats, wanted: Wanted, scratch: Scratch) -> 
     if wanted.squares:
         found[5] = dots(wide, wide)
     if "abs_mean" in wanted.plain:
-        found[4] = sums(np.abs(wide, out=scratch.other(wide.shape)))
+        # In place where nobody needs the block afterwards: it is fewer bytes for the cache.
+        spare = scratch.other(wide.shape) if wide is source or wanted.before else wide
+        found[4] = sums(np.abs(wide, out=spare))
     return found
 
 

@@ -91,4 +91,5 @@ def counts(mask: Bools) -> Floats:
         return np.array([float(np.count_nonzero(mask))])
     if not mask.any():
         return np.zeros(len(mask))
-    return np.einsum("ij->i", mask.view(np.uint8), dtype=np.uint32).astype(np.float64)
+    found: Floats = np.einsum("ij->i", mask.view(np.uint8), dtype=np.uint32).astype(np.float64)
+    return found

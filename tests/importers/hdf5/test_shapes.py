@@ -50,6 +50,21 @@ def test_step_first(tmp_path, group):
     assert found.status.reason is None
 
 
+@pytest.mark.parametrize(
+    ("container", "axis"),
+    [("step", "step"), ("steps", "step"), ("iterations", "step"), ("epoch", "epoch"), ("Epochs", "epoch")],
+)
+def test_a_group_of_all_steps_is_no_part_of_the_name(tmp_path, container, axis):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for step in STEPS:
+            file[f"{container}/{step}/gradients/fc1.weight"] = tensor(step)
+            file[f"{container}/{step}/inputs"] = tensor(step, seed=1)
+    found = read(tmp_path / "a.h5")
+    assert_history(found.tensors["gradients/fc1.weight"])
+    assert_history(found.tensors["inputs"], seed=1)
+    assert found.tensors["gradients/fc1.weight"].hints.axis == axis
+
+
 def test_epochs_are_another_axis(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         for epoch in (1, 2, 3):

@@ -56,7 +56,9 @@ def equal_rows(array: np.ndarray) -> float:
     return sum(times[row] > 1 for row in rows) / len(rows)
 
 
-def compared(new: np.ndarray, old: np.ndarray, epsilon: float, rtol: float, atol: float, equal_nan: bool) -> dict[str, float]:
+def compared(
+    new: np.ndarray, old: np.ndarray, epsilon: float, rtol: float, atol: float, equal_nan: bool
+) -> dict[str, float]:
     a, b = new.reshape(-1).astype(np.float64), old.reshape(-1).astype(np.float64)
     both = np.isfinite(a) & np.isfinite(b)
     known = b[np.isfinite(b)]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlcheck.store.tensors import queue, scratch
 from mlcheck.store.tensors import measure as measuring
+from mlcheck.store.tensors import queue, scratch
 from mlcheck.store.tensors.collect import TensorCollector
 from mlcheck.store.tensors.request import Request
 

@@ -74,13 +74,13 @@ def test_what_nothing_is_asked_of_need_not_be_read():
     assert (weight.needed, gradient.needed, other.needed) == (True, False, False)
     gradient.add_unread(3, 1.0, (4, 5), np.float32)
     gradient.add(4, 1.0, np.zeros((4, 5)))
-    other.add_unread(3, 1.0, (2, 2), "float16")
+    other.add_unread(3, 1.0, (2, 2), "bfloat16")
     found = {one.tag: one for one in collector.series()}
     assert set(found) == {"gradients/fc1.weight", "activations/relu"}
     assert found["gradients/fc1.weight"].columns["fan_in"].tolist() == [5, 5]
     assert found["gradients/fc1.weight"].columns["count"].tolist() == [20, 20]
     assert set(found["activations/relu"].columns) == {"count"}
-    assert (found["activations/relu"].hints.shape, found["activations/relu"].hints.dtype) == ((2, 2), "float16")
+    assert (found["activations/relu"].hints.shape, found["activations/relu"].hints.dtype) == ((2, 2), "bfloat16")
 
 
 def test_roles_decide_and_the_user_decides_on_roles():
@@ -147,3 +147,10 @@ def test_keys_are_taken_apart():
     }
     assert found.ranges == (("units_outside(0,inf,0.99)", Range(0, np.inf, 0.99)),)
     assert "nonsense" not in found.columns
+
+
+def test_a_shape_that_nobody_could_hold_is_no_trouble():
+    collector = TensorCollector(Request(any_role=frozenset({"fan_in", "l2"})))
+    collector.track("weights/w.weight").add_unread(0, 0.0, (2**62,) * 32, "float32")
+    (found,) = collector.series()
+    assert found.columns["count"][0] == 2.0**63

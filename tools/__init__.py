@@ -1,0 +1,1 @@
+"""What helps to work on the repository; no part of the package."""
