@@ -10,7 +10,6 @@ from mlcheck.importers.hdf5.failures import DAMAGE
 from mlcheck.importers.hdf5.kinds import is_named_so, signature_at
 from mlcheck.importers.hdf5.look import Look, holds_weights, is_of_training, look
 from mlcheck.importers.hdf5.names import numbered_sets
-from mlcheck.importers.hdf5.read import read_units
 from mlcheck.importers.hdf5.units import Unit, runs_of, units_of
 from mlcheck.store.series import Imported
 from mlcheck.store.tensors.request import Request
@@ -79,6 +78,9 @@ class Hdf5Importer:
 
     def read_together(self, files: Sequence[FoundFile], request: Request) -> list[tuple[str, Imported]]:
         """See base.ReadsTogether."""
+        # What reads is imported where there is something to read: most runs hold no such file, and all pay for imports.
+        from mlcheck.importers.hdf5.read import read_units
+
         found: dict[str, Look] = {}
         result: dict[str, Imported] = {}
         for file in files:

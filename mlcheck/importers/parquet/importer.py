@@ -8,11 +8,8 @@ from mlcheck.importers.base import Members
 from mlcheck.importers.found import FoundFile
 from mlcheck.importers.parquet import places
 from mlcheck.importers.parquet.footer import ENCRYPTED, MAGIC, SUFFIXES
-from mlcheck.importers.parquet.grouped import merged
 from mlcheck.importers.parquet.layout import look
 from mlcheck.importers.parquet.members import members
-from mlcheck.importers.parquet.reading import FORMAT, FileRead, read_file
-from mlcheck.importers.parquet.tensors import Tensors
 from mlcheck.store.series import Imported, RawSeries
 from mlcheck.store.tensors.request import Request
 
@@ -23,7 +20,7 @@ MOST_PROBLEMS = 5
 class ParquetImporter:
     """Reads tables of scalars, of tensors and of predictions; see layout.py for what is taken for which."""
 
-    format = FORMAT
+    format = "parquet"
 
     def claims(self, path: Path, head: bytes) -> bool:
         """By the columns that the footer names. What only pretends to be Parquet, or is cut, is claimed too: `read` says so."""
@@ -94,6 +91,11 @@ class ParquetImporter:
 
 
 def _read_part(part: str, files: Sequence[FoundFile], request: Request) -> list[Imported]:
+    # What reads is imported where there is something to read: most runs hold no such file, and all pay for imports.
+    from mlcheck.importers.parquet.grouped import merged
+    from mlcheck.importers.parquet.reading import FileRead, read_file
+    from mlcheck.importers.parquet.tensors import Tensors
+
     tensors = Tensors.of(request, part)
     read: list[FileRead] = []
     scalars: list[RawSeries] = []

@@ -6,7 +6,6 @@ from pathlib import Path
 from mlcheck.importers.base import RunDirectory
 from mlcheck.importers.found import FoundFile
 from mlcheck.importers.smdebug.layout import COLLECTIONS, EVENTS, INDEX, files_of, is_trial, trial_of
-from mlcheck.importers.smdebug.trial import FORMAT, read_trial
 from mlcheck.store.series import Imported
 from mlcheck.store.tensors.request import Request
 
@@ -14,7 +13,7 @@ from mlcheck.store.tensors.request import Request
 class SmdebugImporter:
     """Reads trials: a directory with `events/` or `index/`, and mostly `collections/`, is one run."""
 
-    format = FORMAT
+    format = "smdebug"
 
     def claims(self, path: Path, head: bytes) -> bool:
         """Never: a trial is a directory."""
@@ -26,8 +25,10 @@ class SmdebugImporter:
 
     def read(self, path: Path, shown: str) -> Imported:
         """One file of a trial by itself. Raises OSError when it cannot be opened."""
+        from mlcheck.importers.smdebug.trial import read_trial
+
         size = path.stat().st_size
-        whole, *damaged = read_trial([FoundFile(path, shown, "", FORMAT, size)], Request.base())
+        whole, *damaged = read_trial([FoundFile(path, shown, "", self.format, size)], Request.base())
         return damaged[0] if damaged and not whole.series else whole
 
     def read_together(self, files: Sequence[FoundFile], request: Request) -> Sequence[tuple[str, Imported]]:
@@ -36,6 +37,9 @@ class SmdebugImporter:
         The first result of a trial holds its series, under the path of its events; then comes a status for each file of it that is damaged
         or missing. See `base.ReadsTogether`.
         """
+        # What reads is imported where there is something to read: most runs hold no such file, and all pay for imports.
+        from mlcheck.importers.smdebug.trial import read_trial
+
         trials: dict[tuple[Path, str], list[FoundFile]] = {}
         for file in files:
             trials.setdefault((trial_of(file.path), _part(file)), []).append(file)
