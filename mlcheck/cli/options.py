@@ -125,6 +125,15 @@ MinSeverity = Annotated[
         show_default=False,
     ),
 ]
+MaxChars = Annotated[
+    int,
+    typer.Option(
+        "--max-chars",
+        min=2_000,
+        metavar="N",
+        help="Longest Markdown: charts go first, then details, then rows; GitHub refuses a comment of more than 65,536.",
+    ),
+]
 ShowSuppressed = Annotated[bool, typer.Option("--show-suppressed", help="List baselined and suppressed findings too.")]
 Strict = Annotated[
     bool | None, typer.Option("--strict", help="Exit 3 when the middle of a file is lost.", show_default=False)

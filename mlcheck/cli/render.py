@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlcheck.cli.options import Color, ColorChoice, MinSeverity, Output, Quiet, ShowSuppressed, Verbose
+from mlcheck.cli.options import Color, ColorChoice, MaxChars, MinSeverity, Output, Quiet, ShowSuppressed, Verbose
 from mlcheck.cli.output import deliver, explain_exit, parse_outputs, render_options, say
 from mlcheck.errors import UsageError
 
@@ -30,6 +30,7 @@ def render(
     output: Output = None,
     min_severity: MinSeverity = None,
     show_suppressed: ShowSuppressed = False,
+    max_chars: MaxChars = 60_000,
     quiet: Quiet = False,
     verbose: Verbose = False,
     color: Color = ColorChoice.auto,
@@ -41,7 +42,14 @@ def render(
     outputs = parse_outputs(output or ())
     report = merged(reports)
     lowest = Severity(min_severity.value if min_severity else "info")
-    options = render_options(color, verbose=verbose, quiet=quiet, min_severity=lowest, show_suppressed=show_suppressed)
+    options = render_options(
+        color,
+        verbose=verbose,
+        quiet=quiet,
+        min_severity=lowest,
+        show_suppressed=show_suppressed,
+        max_chars=max_chars,
+    )
     on_stdout, problems = deliver(report, outputs, options)
     for text in problems:
         say(f"mlcheck: {text}")
@@ -64,11 +72,13 @@ def merged(names: Sequence[str]) -> "Report":
         return report
     from mlcheck.engine import sweep
     from mlcheck.engine.evidence import trim
+    from mlcheck.engine.overview import within_budget
     from mlcheck.engine.rank import ranked
 
     return replace(
         report,
         findings=trim(ranked(report.findings)),
+        panels=within_budget(report.panels),
         splits=sweep.splits(report.runs, report.outcomes),
         identical=sweep.identical(report.runs),
     )

@@ -1,7 +1,7 @@
 """Untrusted text inside GitHub Markdown and inside the HTML that GitHub allows there.
 
-Besides Markdown itself GitHub turns `@user`, `#12`, bare addresses and `$…$` into something; a zero-width space behind
-the sign or a `span` around it stops that, a backslash does not.
+Besides Markdown itself GitHub turns `@user`, `#12`, bare addresses and `$…$` into something, and GitLab `!12`, `&12`, `~12` and
+`%12`; a zero-width space behind the sign or a `span` around it stops that, a backslash does not.
 """
 
 import re
@@ -12,7 +12,7 @@ _ZERO_WIDTH = "&#8203;"
 _HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 _LIVE = {"@": f"@{_ZERO_WIDTH}", "#": f"#{_ZERO_WIDTH}", "$": "<span>$</span>"}
 _MARKDOWN = {character: f"\\{character}" for character in "\\`*_[]|~"}
-_ADDRESS = re.compile(r"(?i)(?<=:)(?=//)|(?<=www)(?=\.)|(?<=\bGH)(?=-\d)")
+_ADDRESS = re.compile(r"(?i)(?<=:)(?=//)|(?<=www)(?=\.)|(?<=\bGH)(?=-\d)|(?<=[!&~%])(?=\d)")
 _IN_MARKDOWN = str.maketrans({**_HTML, **_LIVE, **_MARKDOWN})
 _IN_HTML = str.maketrans({**_HTML, **_LIVE})
 # Not escapable by itself, so marked in the text first and put in last.

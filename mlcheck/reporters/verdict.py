@@ -7,20 +7,34 @@ from mlcheck.reporters.wording import best_value, cost, place
 
 
 def verdict(view: RunView) -> str:
-    """One or two sentences: `exp1: gradients vanish from step 1,200 of 10,000; 88 % of the run came after it. Best …`.
+    """One or two sentences: `exp1: gradients vanish from step 1,200 of 10,000; 88 % of the run came after it. Best …`."""
+    return " ".join(text for text in (judgement(view), best(view)) if text)
 
-    The lead is the first row that is, or explains, an error or a warning. A run is called healthy only when at least
-    half of the rules that apply were checked, none of them failed or raised, and no data of it was lost.
+
+def judgement(view: RunView) -> str:
+    """The first sentence of the verdict.
+
+    A run is called healthy only when at least half of the rules that apply were checked, none of them failed or raised, and no
+    data of it was lost.
     """
     name = clean(view.info.name)
-    lead = next((row.lead for row in view.rows if worst(row) is not Severity.INFO), None)
-    if lead is None and not view.judged:
+    found = lead(view)
+    if found is None and not view.judged:
         return f"{name}: nothing could be judged: {_why_unjudged(view)}."
-    sentence = f"{name}: {_quiet(view) if lead is None else statement(lead, view)}."
-    if view.info.best is not None:
-        best = best_value(view.info.best)
-        sentence += f" {best[0].upper()}{best[1:]}."
-    return sentence
+    return f"{name}: {_quiet(view) if found is None else statement(found, view)}."
+
+
+def lead(view: RunView) -> Finding | None:
+    """What a run is called by: its first row that is, or explains, an error or a warning."""
+    return next((row.lead for row in view.rows if worst(row) is not Severity.INFO), None)
+
+
+def best(view: RunView) -> str:
+    """The second sentence of the verdict, `Best val loss 0.412 at step 1,150.`; empty where there is none, or nothing was judged."""
+    if view.info.best is None or (lead(view) is None and not view.judged):
+        return ""
+    text = best_value(view.info.best)
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def statement(finding: Finding, view: RunView, with_cost: bool = True) -> str:
