@@ -337,8 +337,9 @@ class Panel:
 
     run: str
     title: str
+    """The series; of a heatmap its statistic and what it is of. Rows of one run and title make a heatmap."""
     kind: str
-    """line."""
+    """line; heatmap: one row, a layer over steps."""
     evidence: Evidence
 
 

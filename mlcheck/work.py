@@ -197,13 +197,37 @@ def _submitted(pool: "ProcessPoolExecutor", runs: "Sequence[Found]") -> "list[Fu
     """Submit all runs. The workers start here, with the signals that end this process blocked: those are its own to answer."""
     import signal
 
-    blocked = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, blocked) if hasattr(signal, "pthread_sigmask") else None
+    numbers = {getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)}
+    with _deferred(numbers):
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers) if hasattr(signal, "pthread_sigmask") else None
+        try:
+            return [pool.submit(_in_worker, found) for found in runs]
+        finally:
+            if before is not None:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _deferred(numbers: set[int]) -> Iterator[None]:
+    """Answer signals afterwards: a worker that is half started when its parent leaves says so on the user's terminal.
+
+    A mask alone does not do it: another thread of the process (numpy's, pyarrow's) takes the signal, and Python answers it here.
+    """
+    import signal
+    import threading
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda got, _: came.append(got)) for number in numbers}
     try:
-        return [pool.submit(_in_worker, found) for found in runs]
+        yield
     finally:
-        if before is not None:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in before.items():
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
+        for number in came[:1]:
+            signal.raise_signal(number)
 
 
 _worker: "tuple[Registry, list[Selected], ScanOptions] | None" = None

@@ -20,6 +20,7 @@ REPORTERS: dict[str, str] = {
     "gitlab": "gitlab:GitlabReporter",
     "jsonl": "jsonlines:JsonLinesReporter",
     "csv": "csv:CsvReporter",
+    "html": "html.reporter:HtmlReporter",
 }
 """Name to `module:class` in this package, in the order in which help and documentation list them."""
 

@@ -97,7 +97,13 @@ def test_severity_then_excess_then_onset_then_id() -> None:
 
 
 def test_a_root_ranks_with_the_worst_that_it_explains_and_comes_before_it() -> None:
-    assert order(finding("X", "warning"), finding("A", "info"), finding("B", "error")) == ["A", "B", "X"]
+    assert order(finding("X", "warning"), finding("A", "warning"), finding("B", "error")) == ["A", "B", "X"]
+
+
+def test_a_remark_never_hides_what_fails() -> None:
+    assert parents(finding("A", "info"), finding("B", "error")) == {"A": None, "B": None}
+    assert parents(finding("A", "info"), finding("B", "info")) == {"A": None, "B": "A"}
+    assert order(finding("X", "warning"), finding("A", "info"), finding("B", "error")) == ["B", "X", "A"]
 
 
 # A fault that spreads
