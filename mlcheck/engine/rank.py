@@ -132,10 +132,11 @@ def _spread(
         rank = places.get(f.fingerprint, unknown)[0]
         hit[rank] = hit.get(rank, 0) + 1
 
-    def key(f: Finding) -> tuple[float, Place, str]:
+    def key(f: Finding) -> tuple[float, Place, tuple[str, ...], str]:
         place = places.get(f.fingerprint, unknown)
         share = hit[place[0]] / sizes.get(place[0], 1)
-        return min(1.0, share), place, f.fingerprint
+        # Where no order is known, the names give one that a reader can follow.
+        return min(1.0, share), place, f.series, f.fingerprint
 
     origin = min(first, key=key)
     for f in members:
