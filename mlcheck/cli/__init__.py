@@ -1,6 +1,5 @@
 """The command line: the only place that prints, opens output files and knows exit codes."""
 
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -48,8 +47,7 @@ from mlcheck.cli.options import (
 )
 from mlcheck.cli.output import (
     Progress,
-    deliver,
-    explain_exit,
+    finish,
     flush,
     parse_outputs,
     render_options,
@@ -185,7 +183,7 @@ def scan(
 
     started = time.perf_counter()
     from mlcheck import api
-    from mlcheck.report import Severity, exit_code
+    from mlcheck.report import Severity
 
     settings = effective(
         config,
@@ -212,7 +210,7 @@ def scan(
         run_name=run_name,
         baseline=baseline_path(settings, no_baseline),
         verify=verify,
-        cache=not no_cache and not os.environ.get("MLCHECK_NO_CACHE"),
+        no_cache=no_cache,
     )
     progress = Progress(not no_progress and not quiet)
     try:
@@ -228,11 +226,7 @@ def scan(
         show_suppressed=show_suppressed,
         max_chars=max_chars,
     )
-    on_stdout, problems = deliver(report, outputs, shown)
-    for text in problems:
-        say(f"mlcheck: {text}")
-    explain_exit(report, time.perf_counter() - started, said=on_stdout == "terminal" and not quiet, quiet=quiet)
-    return exit_code(report) if exit_code(report) == 1 or not problems else USAGE_ERROR
+    return finish(report, outputs, shown, started)
 
 
 @app.command()

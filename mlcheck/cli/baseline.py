@@ -1,6 +1,5 @@
 """`mlcheck baseline write` and `mlcheck baseline prune`."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -85,7 +84,6 @@ def _scan(
         ignore=words("--ignore", ignore) or (),
         rules_dirs=rules or (),
         baseline=path,
-        cache=not os.environ.get("MLCHECK_NO_CACHE"),
     )
     report = api.scan(paths or ["."], replace(options, require=(), expect=()))
     for missing in report.missing_paths:

@@ -80,10 +80,11 @@ def words(option: str, texts: Sequence[str] | None) -> tuple[str, ...] | None:
     return found
 
 
-def scan_options(found: Settings, **more: Any) -> "ScanOptions":
+def scan_options(found: Settings, *, no_cache: bool = False, **more: Any) -> "ScanOptions":
     """What a scan is asked to do by settings, and by what only the command line says."""
     from mlcheck.work import ScanOptions
 
+    keeps = not os.environ.get("MLCHECK_NO_CACHE")
     return ScanOptions(
         select=found.select,
         require=found.require,
@@ -95,6 +96,7 @@ def scan_options(found: Settings, **more: Any) -> "ScanOptions":
         allow_empty=found.allow_empty,
         jobs=found.jobs or os.cpu_count() or 1,
         settings=found,
-        keep_rules=not os.environ.get("MLCHECK_NO_CACHE"),
+        keep_rules=keeps,
+        cache=keeps and not no_cache,
         **more,
     )

@@ -21,6 +21,10 @@ MOST_SUMMARY_BYTES = 1_000_000
 """Of all that a step says in its summary; GitHub drops one of more than 1,024 KiB."""
 
 
+NOT_WRITTEN = 2
+"""Exit code where a document could not be written, unless a finding stands."""
+
+
 class OutputError(MlcheckError):
     """A document could not be written (exit 2, unless a finding stands)."""
 
@@ -238,6 +242,21 @@ def append_step_summary(report: "Report", outputs: Sequence[tuple[str, Path | No
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         say(f"mlcheck: the step summary {name} cannot be written: {reason}")
+
+
+def finish(report: "Report", outputs: Sequence[tuple[str, Path | None]], options: "Options", started: float) -> int:
+    """Write all documents, say why the exit code is what it is, and return it. `started` is of time.perf_counter, in seconds."""
+    import time
+
+    from mlcheck.report import exit_code
+
+    on_stdout, problems = deliver(report, outputs, options)
+    for text in problems:
+        say(f"mlcheck: {text}")
+    seconds, quiet = time.perf_counter() - started, options.quiet
+    explain_exit(report, seconds, said=on_stdout == "terminal" and not quiet, quiet=quiet)
+    code = exit_code(report)
+    return NOT_WRITTEN if problems and code != 1 else code
 
 
 def explain_exit(report: "Report", seconds: float, *, said: bool, quiet: bool) -> None:

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mlcheck.cli.options import Color, ColorChoice, MaxChars, MinSeverity, Output, Quiet, ShowSuppressed, Verbose
-from mlcheck.cli.output import deliver, explain_exit, parse_outputs, render_options, say
+from mlcheck.cli.output import finish, parse_outputs, render_options
 from mlcheck.errors import UsageError
 
 if TYPE_CHECKING:
     from mlcheck.report import Report
 
 STDIN = "-"
-_UNWRITTEN = 2
 
 Reports = Annotated[
     list[str],
@@ -37,7 +36,7 @@ def render(
 ) -> int:
     """Make any format from saved JSON reports; several are merged. Exits as the scan did."""
     started = time.perf_counter()
-    from mlcheck.report import Severity, exit_code
+    from mlcheck.report import Severity
 
     outputs = parse_outputs(output or ())
     report = merged(reports)
@@ -50,11 +49,7 @@ def render(
         show_suppressed=show_suppressed,
         max_chars=max_chars,
     )
-    on_stdout, problems = deliver(report, outputs, options)
-    for text in problems:
-        say(f"mlcheck: {text}")
-    explain_exit(report, time.perf_counter() - started, said=on_stdout == "terminal" and not quiet, quiet=quiet)
-    return exit_code(report) if exit_code(report) == 1 or not problems else _UNWRITTEN
+    return finish(report, outputs, options, started)
 
 
 def merged(names: Sequence[str]) -> "Report":
