@@ -3,12 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from mlcheck.importers.found import FoundFile
 from mlcheck.report import SourceStatus
 from mlcheck.store.series import Imported
-from mlcheck.store.tensors.request import Request
+
+if TYPE_CHECKING:
+    from mlcheck.importers.found import FoundFile
+    from mlcheck.store.tensors.request import Request
+
+SETTINGS = "settings"
+"""The format of files with the settings of a run."""
+
+HYDRA = ".hydra"
+"""Directory in which Hydra keeps the settings of the job whose output the directory above holds."""
 
 
 class Importer(Protocol):
@@ -134,7 +142,7 @@ class HasHome(Protocol):
 class ReadsTogether(Protocol):
     """An importer of tensors: all files of a run are read at once, for what compares one step with the step before."""
 
-    def read_together(self, files: Sequence[FoundFile], request: Request) -> Sequence[tuple[str, Imported]]:
+    def read_together(self, files: "Sequence[FoundFile]", request: "Request") -> Sequence[tuple[str, Imported]]:
         """Read all files of this format in one run: the part of each and what came of it, with `shown` as its path.
 
         Only the statistics of the request are computed. Never raises for what is in a file or for one that cannot be opened: its

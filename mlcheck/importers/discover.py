@@ -7,25 +7,24 @@ TensorBoard's `add_hparams` and `add_scalars` open beside a file are no runs of 
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from mlcheck.importers import paths as disk
 from mlcheck.importers.base import (
+    HYDRA,
+    SETTINGS,
     Accompanies,
     HasHome,
     Hesitates,
     HoldsRuns,
-    Importer,
     Members,
     OwnsDirectories,
     RunDirectory,
     Separates,
 )
 from mlcheck.importers.found import Discovery, Found, FoundFile
-from mlcheck.importers.registry import importers
-from mlcheck.importers.settings_files import HYDRA, SETTINGS
-from mlcheck.importers.tables.places import event_directories, refusal
+from mlcheck.importers.registry import ACCOMPANY, IMPORTERS, OWN_DIRECTORIES, by_format, importers
 from mlcheck.report import Note, SourceState, SourceStatus
 
 __all__ = ["Discovery", "Found", "FoundFile", "discover"]
@@ -53,7 +52,6 @@ MAX_REFUSED = 20
 def discover(paths: Sequence[str]) -> Discovery:
     """Find all runs below the paths, in order; `NAME=PATH` names a run. Nothing but the head of each file is read."""
     found = Discovery()
-    known = importers()
     seen: set[Path] = set()
     for given in paths:
         name, path = disk.named(given)
@@ -63,11 +61,11 @@ def discover(paths: Sequence[str]) -> Discovery:
             continue
         before = len(found.runs)
         if path.is_dir():
-            _Walk(path, name, known, seen, found).run()
+            _Walk(path, name, seen, found).run()
         else:
-            _single_file(path, name, known, seen, found)
+            _single_file(path, name, seen, found)
         if len(found.runs) == before and path.is_dir():
-            found.notes.append(Note("path", f"{given}: no run below it (looked for {_looked_for(known)})"))
+            found.notes.append(Note("path", f"{given}: no run below it (looked for {_looked_for()})"))
     found.runs = _distinct_names(found.runs, found.notes)
     return found
 
@@ -84,45 +82,60 @@ _KINDS = {
 """What there is to look for, in the order in which a reader knows it; models of trees only tell of a run."""
 
 
-def _looked_for(known: Iterable[Importer]) -> str:
-    formats = {one.format for one in known}
-    words = [words for name, words in _KINDS.items() if name in formats]
+def _looked_for() -> str:
+    words = [words for name, words in _KINDS.items() if name in IMPORTERS]
     return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def _claim(path: Path, known: Sequence[Importer]) -> str | None:
+def _claim(path: Path) -> str | None:
     head = disk.head(path)
-    return next((one.format for one in known if one.claims(path, head)), None)
+    return next((one.format for one in importers() if one.claims(path, head)), None)
 
 
-def _claim_named(path: Path, known: Sequence[Importer]) -> str | None:
+def _claim_named(path: Path) -> str | None:
     """The format of a file that the user names: what looks like a data set or an export is read then."""
-    claimed = _claim(path, known)
+    claimed = _claim(path)
     if claimed is not None:
         return claimed
     head = disk.head(path)
-    return next((one.format for one in known if isinstance(one, Hesitates) and one.would_read(path, head)), None)
+    return next((one.format for one in importers() if isinstance(one, Hesitates) and one.would_read(path, head)), None)
 
 
-def _why_not(path: Path, known: Sequence[Importer]) -> str | None:
+def _why_not(path: Path) -> str | None:
     """Why an importer leaves a file of its format alone; None for files that are of no format."""
     head = disk.head(path)
-    reasons = (one.why_not(path, head) for one in known if isinstance(one, Hesitates))
+    reasons = (one.why_not(path, head) for one in importers() if isinstance(one, Hesitates))
     return next((reason for reason in reasons if reason), None)
 
 
-def _single_file(path: Path, name: str | None, known: Sequence[Importer], seen: set[Path], found: Discovery) -> None:
-    claimed = _claim_named(path, known)
+def _refusal(path: Path) -> str | None:
+    """Why a file that looks like a table is not read; None for other files."""
+    from mlcheck.importers.tables.places import refusal
+
+    return refusal(path)
+
+
+def _event_directories(claimed: Mapping[Path, Sequence[tuple[Path, str]]]) -> dict[Path, Path]:
+    """See `tables.places.event_directories`: nothing is joined where there is no table."""
+    if not any(sort == "table" for files in claimed.values() for _, sort in files):
+        return {}
+    from mlcheck.importers.tables.places import event_directories
+
+    return event_directories(claimed)
+
+
+def _single_file(path: Path, name: str | None, seen: set[Path], found: Discovery) -> None:
+    claimed = _claim_named(path)
     if claimed is None:
-        reason = _why_not(path, known) or refusal(path) or "no run data"
-        found.missing.append(f"{path}: {reason} (looked for {_looked_for(known)})")
+        reason = _why_not(path) or _refusal(path) or "no run data"
+        found.missing.append(f"{path}: {reason} (looked for {_looked_for()})")
         found.ignored.append(SourceStatus(path.name, "unknown", "unreadable", reason=reason, bytes=disk.size(path)))
         return
     resolved = path.resolve()
     if resolved in seen:
         return
     seen.add(resolved)
-    importer = next(one for one in known if one.format == claimed)
+    importer = by_format(claimed)
     held = importer.members(path) if isinstance(importer, HoldsRuns) else None
     if held is not None and not (held.shared and len(held.runs) < 2):
         _held(path, path.name, held, claimed, name, found)
@@ -148,14 +161,10 @@ def _held(path: Path, shown: str, held: Members, format_name: str, name: str | N
 class _Walk:
     """The walk of one directory given by the user."""
 
-    def __init__(
-        self, top: Path, name: str | None, known: Sequence[Importer], seen: set[Path], found: Discovery
-    ) -> None:
+    def __init__(self, top: Path, name: str | None, seen: set[Path], found: Discovery) -> None:
         self.top = top
         self.top_name = name or (top.name if top.name not in ("", ".", "..") else top.resolve().name) or "run"
         self.name = name
-        self.known = known
-        self.importer = {one.format: one for one in known}
         self.seen = seen
         self.found = found
         self.claimed: dict[Path, list[tuple[Path, str]]] = {}
@@ -174,7 +183,7 @@ class _Walk:
         self._walk()
         shared = list(self._shared())
         self._leave_superseded()
-        self.joined = event_directories(self.claimed)
+        self.joined = _event_directories(self.claimed)
         groups: dict[Path, list[Path]] = {}
         for directory in self.claimed:
             groups.setdefault(self._root(directory), []).append(directory)
@@ -232,7 +241,7 @@ class _Walk:
 
     def _own(self, here: Path, files: Sequence[str]) -> RunDirectory | None:
         """The run that the directory is in itself, noted; None for any other directory."""
-        for importer in self.known:
+        for importer in map(by_format, OWN_DIRECTORIES):
             own = importer.directory(here, files) if isinstance(importer, OwnsDirectories) else None
             if own is None:
                 continue
@@ -250,12 +259,12 @@ class _Walk:
     def _file(self, path: Path) -> None:
         if not self._may_be_read(path):
             return
-        claimed = _claim(path, self.known)
+        claimed = _claim(path)
         if claimed is None:
             self.unclaimed.setdefault(path.suffix.lower(), []).append(path)
         elif (real := path.resolve()) not in self.seen:
             self.seen.add(real)
-            importer = self.importer[claimed]
+            importer = by_format(claimed)
             if isinstance(importer, HoldsRuns):
                 self.holders.append((path, claimed, importer.members(path)))
             else:
@@ -263,7 +272,7 @@ class _Walk:
 
     def _home(self, path: Path, claimed: str) -> Path:
         """The directory to which a claimed file belongs, its own for most; never above the scanned path."""
-        importer = self.importer[claimed]
+        importer = by_format(claimed)
         home = importer.home(path) if isinstance(importer, HasHome) else path.parent
         return home if home.is_relative_to(self.top) else path.parent
 
@@ -271,7 +280,7 @@ class _Walk:
         """Name the files that others of their run replace, and forget them."""
         for files in self.claimed.values():
             for format_name in {sort for _, sort in files}:
-                importer = self.importer[format_name]
+                importer = by_format(format_name)
                 if isinstance(importer, HasHome):
                     for path, reason in importer.superseded(
                         [one for one, sort in files if sort == format_name]
@@ -384,7 +393,7 @@ class _Walk:
     def _join_companions(self, groups: dict[Path, list[Path]]) -> None:
         """Files that tell something of a run join the run of their directory; without one they stay unclaimed."""
         there = {one: root for root, directories in groups.items() for one in (root, *directories)}
-        for importer in self.known if there else ():
+        for importer in map(by_format, ACCOMPANY if there and any(self.unclaimed.values()) else ()):
             if not isinstance(importer, Accompanies):
                 continue
             for suffix, paths in list(self.unclaimed.items()):
@@ -402,7 +411,7 @@ class _Walk:
         beside = tuple(one for one in run.files if one.format == SETTINGS)
         files = {one.path: one for one in run.files if one.format != SETTINGS}
         formats = {one.format for one in files.values()}
-        importer = self.importer[next(iter(formats))]
+        importer = by_format(next(iter(formats)))
         if len(formats) > 1 or len(files) == 1 or not isinstance(importer, Separates):
             yield run
             return
@@ -437,13 +446,13 @@ class _Walk:
             count = "1 run is" if len(runs) == 1 else f"{len(runs):,} runs are"
             self._ignore(runs[0], "directory", f"{count} left out: {why}")
         for suffix, paths in sorted(self.unclaimed.items()):
-            refused = {path: reason for path in paths[:MAX_NAMED] if (reason := _why_not(path, self.known))}
+            refused = {path: reason for path in paths[:MAX_NAMED] if (reason := _why_not(path))}
             for path, reason in refused.items():
                 self._ignore(path, suffix.lstrip("."), reason)
             paths = [path for path in paths if path not in refused]
             named = paths[: MAX_REFUSED if suffix in (".csv", ".tsv", ".jsonl") else 0]
             for path in named:
-                self._ignore(path, suffix.lstrip("."), refusal(path) or "no run data")
+                self._ignore(path, suffix.lstrip("."), _refusal(path) or "no run data")
             paths = paths[len(named) :]
             if paths:
                 kind = f"*{suffix}" if suffix else "files without a suffix"

@@ -11,6 +11,7 @@ import numpy as np
 from mlcheck.importers.collect import Collector, Row
 from mlcheck.importers.stated import FACTS_KEPT, facts_of_hparams, facts_of_text, is_fact_text
 from mlcheck.importers.tensors import MalformedTensor, histogram_of_tensor, scalar_of_tensor
+from mlcheck.importers.wire import BYTES, VARINT, NotPlain, fields
 from mlcheck.store.statistics import Histogram
 
 STRING = 7
@@ -25,6 +26,10 @@ class NotAnEvent(ValueError):
 
 class Malformed(ValueError):
     """An event of which a part cannot be used; the rest of it was kept."""
+
+    def __init__(self, reason: str, wall_time: float) -> None:
+        super().__init__(reason)
+        self.wall_time = wall_time
 
 
 def read_event(payload: bytes, record: int, into: Collector) -> float:
@@ -44,14 +49,28 @@ def read_event(payload: bytes, record: int, into: Collector) -> float:
 
 def plugin_of_metadata(metadata: bytes) -> str | None:
     """The plugin's name in a serialised `SummaryMetadata`; None where only the slow path can read all that it says."""
-    from google.protobuf.message import DecodeError
-    from tensorboard.compat.proto.summary_pb2 import SummaryMetadata
-
     try:
-        plugin = SummaryMetadata.FromString(metadata).plugin_data.plugin_name
-    except DecodeError:
+        plugin = _plain_plugin(metadata)
+    except (NotPlain, UnicodeDecodeError):
         return None
-    return None if plugin == "hparams" else str(plugin)
+    return None if plugin == "hparams" else plugin
+
+
+def _plain_plugin(metadata: bytes) -> str:
+    # Field numbers of tensorflow/core/framework/summary.proto. Whatever is not written as usual is for protobuf.
+    plugin = ""
+    for number, kind, value in fields(metadata):
+        if (number, kind) not in ((1, BYTES), (2, BYTES), (3, BYTES), (4, VARINT)):
+            raise NotPlain("another field")
+        if number == 1 and isinstance(value, bytes):
+            for inner, form, text in fields(value):
+                if form != BYTES or inner not in (1, 2) or not isinstance(text, bytes):
+                    raise NotPlain("another field")
+                if inner == 1:
+                    plugin = text.decode("utf-8")
+        elif isinstance(value, bytes):
+            value.decode("utf-8")
+    return plugin
 
 
 def _parse(payload: bytes) -> Any:
@@ -81,21 +100,21 @@ def _read_summary(event: Any, record: int, into: Collector) -> None:
         if kind in ("simple_value", "histo", "tensor"):
             into.seen(number, record, place)
         if kind == "simple_value":
-            into.add_row(Row(record, number, step, wall_time, float(value.simple_value), is_tensor=False))
+            into.add_scalar(Row(record, number, step, wall_time, is_tensor=False), float(value.simple_value))
         elif kind == "histo":
-            into.add_histogram(number, step, wall_time, _histogram(value.histo), is_tensor=False)
+            into.add_histogram(Row(record, number, step, wall_time, is_tensor=False), _histogram(value.histo))
         elif kind == "tensor":
             try:
-                _read_tensor(value, record, number, step, wall_time, into)
+                _read_tensor(value, Row(record, number, step, wall_time, is_tensor=True), into)
             except MalformedTensor as error:
                 fault = fault or str(error)
         if plugin == "hparams":
             _keep(into, facts_of_hparams(value.metadata.plugin_data.content, value.tag))
     if fault:
-        raise Malformed(fault)
+        raise Malformed(fault, wall_time)
 
 
-def _read_tensor(value: Any, record: int, number: int, step: int, wall_time: float, into: Collector) -> None:
+def _read_tensor(value: Any, row: Row, into: Collector) -> None:
     tensor = value.tensor
     if tensor.dtype == STRING:
         if is_fact_text(value.tag) and len(tensor.string_val) == 1:
@@ -103,11 +122,11 @@ def _read_tensor(value: Any, record: int, number: int, step: int, wall_time: flo
         return
     scalar = scalar_of_tensor(tensor)
     if scalar is not None:
-        into.add_row(Row(record, number, step, wall_time, scalar, is_tensor=True))
+        into.add_scalar(row, scalar)
         return
     histogram = histogram_of_tensor(tensor)
     if histogram is not None:
-        into.add_histogram(number, step, wall_time, histogram, is_tensor=True)
+        into.add_histogram(row, histogram)
 
 
 def _keep(into: Collector, facts: Any) -> None:

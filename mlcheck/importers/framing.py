@@ -29,6 +29,8 @@ LONGEST = (1 << 31) - 1
 """A protobuf message holds less than 2 GiB; a longer length is damage (protobuf.dev, "Total Size of Message")."""
 SHORT = 1 << 16
 """Records below this length are found by pattern, longer ones by following the lengths."""
+UNKNOWN = -1
+"""No checksum."""
 
 WALL_TIME = 0x09
 """First byte of nearly every event: field 1 of `Event`, a double."""
@@ -70,14 +72,32 @@ def length_checksum(length: int) -> int:
     return masked(crc32c(length.to_bytes(8, "little")))
 
 
+def _have_checksums(lengths: Offsets, stated: NDArray[np.uint32]) -> NDArray[np.bool_]:
+    # Which of these are the checksums of these lengths below SHORT. Few lengths occur in a file, so a length's checksum
+    # is computed when it is first met.
+    table = _short_length_checksums()
+    same: NDArray[np.bool_] = table[lengths] == stated
+    if not same.all():
+        unknown = np.unique(lengths[~same])
+        unknown = unknown[table[unknown] == UNKNOWN]
+        if len(unknown):
+            table[unknown] = _checksums(unknown)
+            same = table[lengths] == stated
+    return same
+
+
 @functools.cache
-def _short_length_checksums() -> NDArray[np.uint32]:
-    # All checksums of lengths below SHORT at once: the same table, one byte column after the other.
+def _short_length_checksums() -> NDArray[np.int64]:
+    # The checksums by length, as far as they are known.
+    return np.full(SHORT, UNKNOWN)
+
+
+def _checksums(lengths: Offsets) -> NDArray[np.uint32]:
+    # All at once: the same table, one byte column after the other.
     table = np.array(_table(), dtype=np.uint32)
-    lengths = np.arange(SHORT, dtype=np.uint32)
-    state = np.full(SHORT, 0xFFFFFFFF, dtype=np.uint32)
+    state = np.full(len(lengths), 0xFFFFFFFF, dtype=np.uint32)
     for column in range(8):
-        byte = (lengths >> np.uint32(8 * column)) & np.uint32(0xFF) if column < 2 else np.uint32(0)
+        byte = (lengths >> (8 * column)).astype(np.uint32) & np.uint32(0xFF)
         state = table[(state ^ byte) & np.uint32(0xFF)] ^ (state >> np.uint32(8))
     crc = state ^ np.uint32(0xFFFFFFFF)
     return ((crc >> np.uint32(15)) | (crc << np.uint32(17))) + np.uint32(0xA282EAD8)
@@ -119,9 +139,11 @@ def find_records(data: Bytes, size: int) -> Framed:
     over all bytes. Where one record ends at the next such place, the whole chain is taken in one step; elsewhere the
     lengths are followed one by one until they meet such a place again.
     """
-    places, following = _candidates(data, size)
+    places, sizes = _candidates(data, size)
+    following = places + sizes
+    following += OVERHEAD
     breaks = np.flatnonzero(following[:-1] != places[1:])
-    starts: list[Offsets] = []
+    chains: list[tuple[Offsets, Offsets]] = []
     single: list[int] = []
     position = 0
     while True:
@@ -131,34 +153,37 @@ def find_records(data: Bytes, size: int) -> Framed:
             turn = int(np.searchsorted(breaks, at))
             last = int(breaks[turn]) if turn < len(breaks) else len(places) - 1
             if single:
-                starts.append(np.array(single, dtype=np.int64))
+                chains.append(_alone(data, single))
                 single = []
-            starts.append(places[at : last + 1])
+            chains.append((places[at : last + 1], sizes[at : last + 1]))
             position = int(following[last])
             continue
         position, why, needed = _follow(data, size, position, upcoming, single)
         if why is not None:
             break
-    starts.append(np.array(single, dtype=np.int64))
-    begins = np.concatenate(starts)
-    lengths = words(data)[begins].astype(np.int64)
+    if single or not chains:
+        chains.append(_alone(data, single))
+    begins, lengths = chains[0] if len(chains) == 1 else (np.concatenate(part) for part in zip(*chains, strict=True))
     return Framed(begins + HEADER, lengths, position, why, needed)
 
 
+def _alone(data: Bytes, positions: list[int]) -> tuple[Offsets, Offsets]:
+    # Where the records at these positions begin, and the lengths of their payloads.
+    begins = np.array(positions, dtype=np.int64)
+    return begins, words(data)[begins].astype(np.int64)
+
+
 def _candidates(data: Bytes, size: int) -> tuple[Offsets, Offsets]:
-    # A length below 65,536 has six zero bytes behind its first two; the payload of an event begins with its wall time.
+    # Places at which a short event may begin, and the lengths that stand there. Its payload begins with its wall time,
+    # and its length has six zero bytes behind the first two; only the first is asked of every byte.
     span = max(0, size - OVERHEAD)
-    pairs = data[2 : span + 7] | data[3 : span + 8]
-    not_zero = pairs[:span] | pairs[2 : span + 2]
-    not_zero |= pairs[4 : span + 4]
-    looks = not_zero == 0
-    looks &= data[HEADER : span + HEADER] == WALL_TIME
-    places = np.flatnonzero(looks)
-    lengths = words(data, "<u2")[places]
-    following = places + lengths + OVERHEAD
-    sound = _short_length_checksums()[lengths] == words(data, "<u4")[places + 8]
-    sound &= following <= size
-    return places[sound], following[sound]
+    places = np.flatnonzero(data[HEADER : span + HEADER] == WALL_TIME)
+    head = words(data)[places]
+    looks = head < np.uint64(SHORT)
+    places, lengths = places[looks], head[looks].view(np.int64)
+    sound = _have_checksums(lengths, words(data, "<u4")[places + 8].astype(np.uint32, copy=False))
+    sound &= lengths <= size - OVERHEAD - places
+    return (places, lengths) if sound.all() else (places[sound], lengths[sound])
 
 
 def _follow(data: Bytes, size: int, position: int, upcoming: int, into: list[int]) -> tuple[int, Stop | None, int]:

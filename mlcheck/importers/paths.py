@@ -16,6 +16,15 @@ def named(given: str) -> tuple[str | None, Path]:
     return None, Path(given)
 
 
+def expanded(given: str) -> list[str]:
+    """The paths that a pattern (`runs/base-seed*`) stands for, by name; what is no pattern, or matches nothing, is itself."""
+    from glob import glob, has_magic
+
+    if not has_magic(given) or exists(Path(given)):
+        return [given]
+    return sorted(glob(given, recursive=True)) or [given]  # noqa: PTH207 - a pattern may begin anywhere
+
+
 def exists(path: Path) -> bool:
     """Whether there is anything at a path."""
     try:

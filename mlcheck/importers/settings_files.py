@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from mlcheck.importers.base import unreadable
+from mlcheck.importers.base import HYDRA, SETTINGS, unreadable
 from mlcheck.report import SourceStatus
 from mlcheck.store.facts import facts_from_settings
 from mlcheck.store.series import Imported
@@ -22,12 +22,6 @@ NAMES = re.compile(
     re.IGNORECASE,
 )
 """What the popular writers call their settings."""
-
-SETTINGS = "settings"
-"""The format's name."""
-
-HYDRA = ".hydra"
-"""Directory in which Hydra keeps the settings of the job whose output the directory above holds."""
 
 # Lightning's hparams.yaml and Ray's params hold Python objects: their plain contents are settings, their classes are nobody's business.
 _PYTHON_TAG = re.compile(r"!!?(?:python|omegaconf)\b[^\s]*|!(?=[A-Za-z][\w.]*[ \n])[\w.]+")

@@ -1,5 +1,6 @@
 """TensorBoard event files: scalars, histograms as statistics, and what the run states about itself."""
 
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -8,18 +9,20 @@ from numpy.typing import NDArray
 
 from mlcheck.importers.base import unreadable
 from mlcheck.importers.collect import Collector
-from mlcheck.importers.columns import Decoded, decode, group
+from mlcheck.importers.columns import Decoded, Template, decode
 from mlcheck.importers.events import Malformed, NotAnEvent, plugin_of_metadata, read_event
 from mlcheck.importers.framing import (
     HEADER,
     OVERHEAD,
     Block,
+    Offsets,
     RecordReader,
     crc32c,
     is_record_header,
     masked,
 )
-from mlcheck.importers.resume import joined
+from mlcheck.importers.grouping import group
+from mlcheck.importers.resume import fits, joined
 from mlcheck.report import SourceState, SourceStatus
 from mlcheck.store.series import Imported, RawSeries
 
@@ -64,7 +67,9 @@ class TensorBoardImporter:
                 return unreadable(shown, self.format, reason, size)
             file.seek(0)
             reader = RecordReader(file)
+            size = max(1, os.fstat(file.fileno()).st_size)
             for block in reader:
+                state.collector.done = (block.base + len(block.data)) / size
                 _read_block(block, state)
                 if not state.events and state.strangers >= STRANGERS:
                     return unreadable(shown, self.format, _OTHER_RECORDS, path.stat().st_size, 0)
@@ -72,7 +77,11 @@ class TensorBoardImporter:
 
     def read_on(self, path: Path, shown: str, before: Imported, offset: int) -> Imported:
         """Read what came after the offset of a whole record, and join it to what was read before; see `base.ReadsOn`."""
+        if not before.series and before.status.status != "read":
+            # Whether there was anything but a version is not known then.
+            return self.read(path, shown)
         state = _State(shown, records=before.status.records, events=before.status.records)
+        state.collector.has_content = before.status.reason != _ONLY_HEADER
         for one in before.series:
             state.collector.know(one.tag, one.hints.plugin or "")
         for tag, plugin in before.plugins:
@@ -84,7 +93,8 @@ class TensorBoardImporter:
             reader = RecordReader(file, offset=offset)
             for block in reader:
                 _read_block(block, state)
-        return joined(before, _result(path, state, reader))
+        after = _result(path, state, reader)
+        return joined(before, after) if fits(before, after) else self.read(path, shown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +127,7 @@ def peek(path: Path) -> Peek:
     )
 
 
+_ONLY_HEADER = "header only: no summaries"
 _OTHER_RECORDS = "TFRecord, not an event file"
 _LFS = b"version https://git-lfs"
 
@@ -170,6 +181,8 @@ class _State:
     verify: bool = False
     """Compare every payload with its checksum."""
     collector: Collector = field(default_factory=Collector)
+    template: Template | None = field(default_factory=Template)
+    """What the next block probably holds."""
     records: int = 0
     """Whole records that were met, good or bad."""
     events: int = 0
@@ -213,15 +226,17 @@ def _read_block(block: Block, state: _State) -> None:
         block = _verified(block, state)
     collector = state.collector
     is_first = not state.events
-    decoded = decode(block.data, block.starts, block.lengths)
-    tags, refused = collector.fast_tags(block, decoded, state.records)
-    refused += _note_plugins(block, decoded, tags, state)
-    tags[refused] = -1
+    decoded = decode(block.data, block.starts, block.lengths, state.template)
+    state.template = decoded.template
+    numbers = collector.fast_tags(block, decoded)
+    numbers[_note_plugins(block, decoded, numbers, state)] = -1
+    collector.note_sources(decoded, numbers, state.records)
     slow = decoded.slow
-    if refused:
-        slow = np.union1d(slow, decoded.rows[refused])
+    refused = np.flatnonzero(numbers < 0)
+    if len(refused):
+        slow = np.union1d(slow, np.flatnonzero(np.isin(decoded.source, refused)))
     state.events += len(block.starts) - len(slow)
-    if len(decoded.rows) > len(refused) or len(decoded.quiet) > decoded.versions:
+    if len(block.starts) - len(slow) > decoded.versions:
         collector.has_content = True
     first: tuple[int, float] | None = None
     for record in slow.tolist():
@@ -229,29 +244,31 @@ def _read_block(block: Block, state: _State) -> None:
         if wall_time is not None and first is None:
             first = (record, wall_time)
     if is_first:
-        _note_first(decoded, tags, first, collector)
-    collector.end_block(decoded, tags, state.records)
+        _note_first(decoded, slow, first, collector)
+    collector.end_block(block, decoded, numbers, state.records)
     state.records += len(block.starts)
 
 
-def _note_plugins(block: Block, decoded: Decoded, tags: NDArray[np.int32], state: _State) -> list[int]:
-    # Remembers the plugins that the metadata name; returns the rows that need the slow path for theirs.
-    some = np.flatnonzero((decoded.metadata_lengths >= 0) & (tags >= 0))
+def _note_plugins(block: Block, decoded: Decoded, numbers: NDArray[np.int32], state: _State) -> list[int]:
+    # Remembers the plugins that the metadata name; returns the sources that need the slow path for theirs.
+    sources = decoded.sources
+    some = np.flatnonzero((sources.metadata_lengths >= 0) & (numbers >= 0))
     if not len(some):
         return []
-    starts, lengths = decoded.metadata_starts[some], np.maximum(decoded.metadata_lengths[some], 0)
+    starts, lengths = sources.metadata_starts[some], sources.metadata_lengths[some]
     same = group(block.data, starts, lengths)
     refused: list[int] = some[same < 0].tolist()
     for representative in np.flatnonzero(same == np.arange(len(same))).tolist():
         start = int(starts[representative])
         plugin = plugin_of_metadata(block.data[start : start + int(lengths[representative])].tobytes())
-        rows = some[same == representative]
+        alike = some[same == representative]
         if plugin is None:
-            refused += rows.tolist()
+            refused += alike.tolist()
         elif plugin:
-            numbers, first = np.unique(tags[rows], return_index=True)
-            records = decoded.rows[rows[first]] + state.records
-            for tag, record in zip(numbers.tolist(), records.tolist(), strict=True):
+            alike = alike[np.argsort(sources.records[alike], kind="stable")]
+            found, first = np.unique(numbers[alike], return_index=True)
+            records = sources.records[alike[first]] + state.records
+            for tag, record in zip(found.tolist(), records.tolist(), strict=True):
                 state.collector.plugin(tag, plugin, record)
     return refused
 
@@ -266,8 +283,7 @@ def _read_slowly(block: Block, record: int, state: _State) -> float | None:
         return None
     except Malformed as error:
         state.lose(block, record, str(error))
-        state.events += 1
-        return None
+        wall_time = error.wall_time
     state.events += 1
     return wall_time
 
@@ -282,15 +298,12 @@ def _why_lost(block: Block, record: int, payload: bytes, state: _State, reason: 
     return reason
 
 
-def _note_first(
-    decoded: Decoded, tags: NDArray[np.int32], slow: tuple[int, float] | None, collector: Collector
-) -> None:
+def _note_first(decoded: Decoded, slow: Offsets, read: tuple[int, float] | None, collector: Collector) -> None:
     # The wall time of the earliest record of the block, whichever path read it.
-    first = [] if slow is None else [slow]
-    kept = np.flatnonzero(tags >= 0)[:1].tolist()
-    first += [(int(decoded.rows[row]), float(decoded.wall_times[row])) for row in kept]
-    if len(decoded.quiet):
-        first.append((int(decoded.quiet[0]), float(decoded.quiet_wall_times[0])))
+    first = [] if read is None else [read]
+    fast = np.ones(len(decoded.source), dtype=bool)
+    fast[slow] = False
+    first += [(record, float(decoded.wall_times[record])) for record in np.flatnonzero(fast)[:1].tolist()]
     if first:
         collector.note_first_wall_time(min(first)[1])
 
@@ -372,7 +385,7 @@ def _judge(
     if not state.collector.has_content:
         if path.name.endswith(".profile-empty"):
             return "ignored", "marker of TensorBoard's profiler (.profile-empty), no run data"
-        return "read", "header only: no summaries"
+        return "read", _ONLY_HEADER
     if not series:
         return "read", "no scalars or histograms"
     return "read", None

@@ -22,13 +22,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcheck.store.quantiles import QUANTILES, quantiles
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 COLUMNS = (
-    "count", "nan", "inf", "zeros", "min", "max", "mean", "std", "abs_mean", "abs_max", "l2", "nonfinite",
+    "count", "nan", "inf", "zeros", "min", "max", "mean", "std", "abs_mean", "abs_max", "l2", "nonfinite", *QUANTILES,
 )  # fmt: skip
-"""The statistics of design.md §3 that a histogram can answer."""
+"""The statistics of design.md §3 that a histogram can answer, and the quantiles that are drawn."""
+PIECE = 1 << 15
+"""Buckets that are measured at a time: about a dozen arrays of them stay in the processor's cache."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,93 +49,178 @@ class Histogram:
     """min, max, num, sum and sum of squares, where the file states them (old form)."""
 
 
-def histogram_statistics(histograms: Sequence[Histogram]) -> dict[str, Floats]:
+@dataclass(frozen=True, eq=False)
+class Histograms:
+    """Many histograms, their buckets behind one another: m buckets of n histograms."""
+
+    left: Floats
+    """float64, shape (m,): lower edge of each bucket; NaN and infinities are kept."""
+    right: Floats
+    """float64, shape (m,): upper edge."""
+    counts: Floats
+    """float64, shape (m,): values in each bucket."""
+    sizes: Ints
+    """int64, shape (n,): buckets of each histogram, zero or more."""
+    stated: Floats
+    """float64, shape (n, 5): min, max, num, sum and sum of squares; NaN rows where nothing is stated."""
+    has_stated: NDArray[np.bool_]
+    """bool, shape (n,): the old form."""
+
+    @classmethod
+    def of(cls, histograms: Sequence[Histogram]) -> "Histograms":
+        """The same histograms behind one another; at least one."""
+        unknown = (np.nan,) * 5
+        return cls(
+            left=np.concatenate([one.left for one in histograms]),
+            right=np.concatenate([one.right for one in histograms]),
+            counts=np.concatenate([one.counts for one in histograms]),
+            sizes=np.array([len(one.counts) for one in histograms], dtype=np.int64),
+            stated=np.array([one.stated or unknown for one in histograms], dtype=np.float64),
+            has_stated=np.array([one.stated is not None for one in histograms]),
+        )
+
+
+def histogram_statistics(histograms: Histograms | Sequence[Histogram]) -> dict[str, Floats]:
     """One float64 column of shape (n,) for each of `COLUMNS`, over the finite values; NaN where it cannot be told.
 
     `count` is the number of values, finite or not. `nonfinite` is the number of values that are NaN or infinite, at
     least 1 where there are any but their number is unknown (the new form with NaN edges counts nothing). `zeros` is
     known only where no occupied bucket holds zero, or all values are zero. An empty histogram has count 0 and no other
-    statistics.
+    statistics. What is found of a histogram does not depend on those beside it.
     """
-    columns = {name: np.full(len(histograms), np.nan) for name in COLUMNS}
-    if not histograms:
-        return columns
+    if not isinstance(histograms, Histograms):
+        if not histograms:
+            return {name: np.zeros(0) for name in COLUMNS}
+        histograms = Histograms.of(histograms)
+    columns = {name: np.full(len(histograms.sizes), np.nan) for name in COLUMNS}
+    ends = np.cumsum(histograms.sizes)
+    row, bucket = 0, 0
     with np.errstate(all="ignore"):
-        buckets = _Buckets.of(histograms)
-        _finite_part(columns, buckets)
-        _not_finite_part(columns, buckets)
+        while row < len(ends):
+            stop = max(row + 1, int(np.searchsorted(ends, bucket + PIECE, side="right")))
+            rows, part = slice(row, stop), slice(bucket, int(ends[stop - 1]))
+            buckets = _Buckets.of(histograms, rows, part)
+            into = {name: column[rows] for name, column in columns.items()}
+            _finite_part(into, buckets)
+            buckets.put_quantiles(into)
+            _not_finite_part(into, buckets)
+            row, bucket = stop, part.stop
     return columns
 
 
 @dataclass(frozen=True, eq=False)
 class _Buckets:
-    # The occupied buckets of all histograms behind one another; `owner` says whose each is.
+    # The buckets of some histograms behind one another; those that are not occupied have edges and counts of zero.
     left: Floats
     right: Floats
     counts: Floats
-    owner: Ints
+    occupied: NDArray[np.bool_]
+    starts: Ints
+    """int64, shape (n,): where the buckets of each histogram begin."""
+    filled: NDArray[np.bool_]
+    """bool, shape (n,): the histograms that have any buckets."""
     stated: Floats
-    """float64, shape (n, 5); NaN rows where nothing is stated."""
     has_stated: NDArray[np.bool_]
     broken: NDArray[np.bool_]
     """bool, shape (n,): NaN or infinite edges in a new-form histogram, which a tensor with such values gives."""
 
     @classmethod
-    def of(cls, histograms: Sequence[Histogram]) -> "_Buckets":
-        sizes = np.array([len(one.counts) for one in histograms], dtype=np.int64)
-        owner = np.repeat(np.arange(len(histograms)), sizes)
-        left = np.concatenate([one.left for one in histograms])
-        right = np.concatenate([one.right for one in histograms])
-        counts = np.concatenate([one.counts for one in histograms])
-        unknown = (np.nan,) * 5
-        stated = np.array([one.stated or unknown for one in histograms], dtype=np.float64)
-        has_stated = np.array([one.stated is not None for one in histograms])
-        bad = (~np.isfinite(left) | ~np.isfinite(right)) & ~has_stated[owner]
-        broken = np.bincount(owner, weights=bad, minlength=len(histograms)) > 0
-        # Outer buckets of the old form reach to the largest double: the stated range bounds them.
-        low, high = stated[owner, 0], stated[owner, 1]
-        left = np.where(low > left, np.minimum(low, np.where(np.isfinite(right), right, low)), left)
-        right = np.where(high < right, np.maximum(high, left), right)
-        occupied = (counts > 0) & np.isfinite(left) & np.isfinite(right) & np.isfinite(counts)
-        # tf.summary.histogram shows a constant tensor as one bucket of width 1 around the value.
-        lone = (sizes == 1)[owner] & ~has_stated[owner] & (np.abs(right - left - 1.0) <= 1e-9 * (1 + np.abs(left)))
-        centre = (left + right) / 2
-        left, right = np.where(lone, centre, left), np.where(lone, centre, right)
-        return cls(left[occupied], right[occupied], counts[occupied], owner[occupied], stated, has_stated, broken)
+    def of(cls, all_of: Histograms, rows: slice, part: slice) -> "_Buckets":
+        left, right, counts = all_of.left[part], all_of.right[part], all_of.counts[part]
+        sizes, stated, has_stated = all_of.sizes[rows], all_of.stated[rows], all_of.has_stated[rows]
+        starts = np.cumsum(sizes) - sizes
+        filled = sizes > 0
+        broken = np.zeros(len(sizes), dtype=bool)
+        if not has_stated.all():
+            bad = ~(np.isfinite(left) & np.isfinite(right))
+            broken[_owners(starts, np.flatnonzero(bad))] = True
+            broken &= ~has_stated
+        if has_stated.any():
+            # Outer buckets of the old form reach to the largest double: the stated range bounds them.
+            low = np.repeat(np.where(np.isnan(stated[:, 0]), -np.inf, stated[:, 0]), sizes)
+            high = np.repeat(np.where(np.isnan(stated[:, 1]), np.inf, stated[:, 1]), sizes)
+            left = np.maximum(left, np.minimum(low, right, out=low), out=low)
+            right = np.minimum(right, np.maximum(high, left, out=high), out=high)
+        left, right = _centred(left, right, starts[(sizes == 1) & ~has_stated])
+        occupied = (counts > 0) & np.isfinite(counts) & np.isfinite(left) & np.isfinite(right)
+        return cls(
+            np.where(occupied, left, 0),
+            np.where(occupied, right, 0),
+            np.where(occupied, counts, 0),
+            occupied,
+            starts,
+            filled,
+            stated,
+            has_stated,
+            broken,
+        )
 
     def total(self, weights: Floats) -> Floats:
         """Sum of weights over the buckets of each histogram, shape (n,)."""
-        return np.bincount(self.owner, weights=weights, minlength=len(self.stated)).astype(np.float64)
+        return self._reduced(np.add, weights, 0.0)
+
+    def put_quantiles(self, columns: dict[str, Floats]) -> None:
+        """Fill the columns of `QUANTILES`."""
+        found = quantiles(self.left, self.right, self.counts, self.starts, self.total(self.counts))
+        for key, column in found.items():
+            columns[key][:] = column
+
+    def lowest(self) -> Floats:
+        """Lowest edge of the occupied buckets of each histogram, infinity where there are none, shape (n,)."""
+        return self._reduced(np.minimum, np.where(self.occupied, self.left, np.inf), np.inf)
+
+    def highest(self) -> Floats:
+        """Highest edge of the occupied buckets of each histogram, minus infinity where there are none, shape (n,)."""
+        return self._reduced(np.maximum, np.where(self.occupied, self.right, -np.inf), -np.inf)
+
+    def _reduced(self, operation: np.ufunc, weights: Floats, empty: float) -> Floats:
+        # Each histogram's buckets by themselves: a running total over all would round by what stands before.
+        result = np.full(len(self.starts), empty)
+        if len(weights):
+            result[self.filled] = operation.reduceat(weights, self.starts[self.filled])
+        return result
+
+
+def _owners(starts: Ints, buckets: Ints) -> Ints:
+    # Whose each of these buckets is.
+    return np.searchsorted(starts, buckets, side="right") - 1
+
+
+def _centred(left: Floats, right: Floats, lone: Ints) -> tuple[Floats, Floats]:
+    # tf.summary.histogram shows a constant tensor as one bucket of width 1 around the value.
+    around = lone[np.abs(right[lone] - left[lone] - 1.0) <= 1e-9 * (1 + np.abs(left[lone]))]
+    if len(around):
+        left, right = left.copy(), right.copy()
+        left[around] = right[around] = (left[around] + right[around]) / 2
+    return left, right
 
 
 def _finite_part(columns: dict[str, Floats], buckets: _Buckets) -> None:
     left, right, counts = buckets.left, buckets.right, buckets.counts
-    number = buckets.total(counts)
-    straddles = (left < 0) & (right > 0)
-    width = right - left
-    magnitude = np.where(
-        straddles, (left**2 + right**2) / (2 * np.where(straddles, width, 1)), np.abs(left + right) / 2
-    )
-    mean = buckets.total(counts * (left + right) / 2) / number
-    abs_mean = buckets.total(counts * magnitude) / number
-    square = buckets.total(counts * (left**2 + left * right + right**2) / 3)
-    low, high = np.full(len(number), np.inf), np.full(len(number), -np.inf)
-    np.minimum.at(low, buckets.owner, left)
-    np.maximum.at(high, buckets.owner, right)
-    low, high = np.where(number > 0, low, np.nan), np.where(number > 0, high, np.nan)
+    counted = number = buckets.total(counts)
+    at_zero = np.flatnonzero((left <= 0) & (right >= 0) & buckets.occupied)
+    straddling = at_zero[(left[at_zero] < 0) & (right[at_zero] > 0)]
+    magnitude = np.abs(left + right)
+    below, above = left[straddling], right[straddling]
+    magnitude[straddling] = (below**2 + above**2) / (above - below)
+    abs_mean = buckets.total(counts * magnitude) / 2 / number
 
     minimum, maximum, stated_number, stated_sum, stated_square = buckets.stated.T
     exact = buckets.has_stated & (stated_number > 0) & np.isfinite(buckets.stated).all(axis=1) & (minimum <= maximum)
-    low, high = np.where(exact, minimum, low), np.where(exact, maximum, high)
-    number = np.where(exact, stated_number, number)
-    mean = np.where(exact, stated_sum / stated_number, mean)
-    square = np.where(exact, stated_square, square)
+    low, high, mean, square = minimum, maximum, stated_sum / stated_number, stated_square
+    number = np.where(exact, stated_number, counted)
+    if not exact.all():
+        spread = buckets.total(counts * (left**2 + left * right + right**2) / 3)
+        low = np.where(exact, low, np.where(counted > 0, buckets.lowest(), np.nan))
+        high = np.where(exact, high, np.where(counted > 0, buckets.highest(), np.nan))
+        mean = np.where(exact, mean, buckets.total(counts * (left + right) / 2) / counted)
+        square = np.where(exact, square, spread)
     largest = np.maximum(np.abs(low), np.abs(high))
     # A standard deviation is at most half the range (Popoviciu): what float32 sums make of a constant tensor is cut off
     # by it.
     spread = np.minimum(np.sqrt(np.maximum(square / number - mean**2, 0)), (high - low) / 2)
-    zero_inside = buckets.total(((left <= 0) & (right >= 0)).astype(np.float64)) > 0
-    zeros = np.where(zero_inside, np.nan, 0.0)
+    zeros = np.zeros(len(number))
+    zeros[_owners(buckets.starts, at_zero)] = np.nan
     zeros = np.where((low == 0) & (high == 0), number, zeros)
     known = number > 0
     columns["zeros"][:] = np.where(known, zeros, np.nan)

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tensorboard.compat.proto import event_pb2
 
-from mlcheck.importers import columns
+from mlcheck.importers import columns, grouping, wire
 from mlcheck.importers.framing import PADDING
 
 
@@ -24,15 +24,15 @@ def test_varints_up_to_eight_bytes(values, after):
             value >>= 7
         encoded.append(out + bytes([value]))
     words = np.array([int.from_bytes((one + bytes([after]) * 8)[:8], "little") for one in encoded], dtype=np.uint64)
-    found, sizes = columns.varints(words, 8)
+    found, sizes = wire.varints(words, 8)
     assert found.tolist() == values
     assert sizes.tolist() == [len(one) for one in encoded]
 
 
 def test_a_varint_longer_than_the_limit_has_size_0():
     word = np.array([0x8080808080808080, 0x0180, 0x018080], dtype=np.uint64)
-    assert columns.varints(word, 8)[1].tolist() == [0, 2, 3]
-    assert columns.varints(word, 2)[1].tolist() == [0, 2, 0]
+    assert wire.varints(word, 8)[1].tolist() == [0, 2, 3]
+    assert wire.varints(word, 2)[1].tolist() == [0, 2, 0]
 
 
 strings = st.lists(
@@ -45,7 +45,7 @@ strings = st.lists(
 @settings(deadline=None, max_examples=150)
 @given(strings)
 def test_equal_strings_and_no_others_share_a_group(texts):
-    groups = columns.group(*laid_out(texts)).tolist()
+    groups = grouping.group(*laid_out(texts)).tolist()
     representative = {}
     for index, text in enumerate(texts):
         representative.setdefault(text, index)
@@ -55,16 +55,16 @@ def test_equal_strings_and_no_others_share_a_group(texts):
 def test_strings_whose_hashes_collide_are_told_apart_or_given_up():
     # 70,000 different strings in 65,536 buckets: most rounds meet strangers in a bucket.
     texts = [b"tag%d" % (at % 70_000) for at in range(75_000)]
-    groups = columns.group(*laid_out(texts))
+    groups = grouping.group(*laid_out(texts))
     for index, found in enumerate(groups.tolist()):
         assert found == -1 or texts[found] == texts[index]
     assert np.count_nonzero(groups < 0) < 1000
 
 
 def test_the_given_up_strings_are_few_even_if_every_hash_is_equal(monkeypatch):
-    monkeypatch.setattr(columns, "ROUNDS", 2)
+    monkeypatch.setattr(grouping, "ROUNDS", 2)
     texts = [b"tag%d" % at for at in range(70_000)]
-    groups = columns.group(*laid_out(texts))
+    groups = grouping.group(*laid_out(texts))
     assert -1 in groups
     assert all(found in (-1, index) for index, found in enumerate(groups.tolist()))
 
@@ -73,10 +73,10 @@ def test_metadata_that_would_reach_beyond_the_padding_is_left_to_protobuf():
     event = event_pb2.Event(wall_time=1.0, step=1)
     value = event.summary.value.add(tag="loss", simple_value=1.0)
     lengths = []
-    for size in (columns.LONGEST_TAG, columns.LONGEST_TAG + 1):
+    for size in (grouping.LONGEST, grouping.LONGEST + 1):
         value.metadata.summary_description = ""
         value.metadata.summary_description = "x" * (size - value.metadata.ByteSize() - 3)
         assert value.metadata.ByteSize() == size
         decoded = columns.decode(*laid_out([event.SerializeToString()]))
-        lengths.append((decoded.metadata_lengths.tolist(), decoded.slow.tolist()))
-    assert lengths == [([columns.LONGEST_TAG], []), ([], [0])]
+        lengths.append((decoded.sources.metadata_lengths.tolist(), decoded.slow.tolist()))
+    assert lengths == [([grouping.LONGEST], []), ([], [0])]

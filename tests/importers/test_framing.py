@@ -29,9 +29,12 @@ def test_masked_is_a_rotation_by_15_plus_a_constant():
 
 
 def test_the_table_of_short_lengths_agrees_with_the_definition():
-    table = framing._short_length_checksums()
-    for length in (0, 1, 0x09, 255, 256, 4660, 65535):
-        assert table[length] == masked(crc32c(struct.pack("<Q", length)))
+    lengths = [0, 1, 0x09, 255, 256, 4660, 65535, 9, 1]
+    wanted = [masked(crc32c(struct.pack("<Q", length))) for length in lengths]
+    framing._short_length_checksums.cache_clear()
+    for stated in ([0] * len(lengths), wanted, wanted[::-1]):
+        found = framing._have_checksums(np.array(lengths), np.array(stated, dtype=np.uint32))
+        assert found.tolist() == [one == other for one, other in zip(stated, wanted, strict=True)]
 
 
 def test_a_header_is_a_length_and_its_checksum():

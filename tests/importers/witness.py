@@ -64,6 +64,7 @@ TYPES = {
     6: ("int_val", "i1"),
     9: ("int64_val", "<i8"),
     10: ("bool_val", "?"),
+    14: ("half_val", "<u2"),
     17: ("int_val", "<u2"),
     19: ("half_val", "<f2"),
     22: ("uint32_val", "<u4"),
@@ -72,20 +73,31 @@ TYPES = {
 
 
 def scalar(tensor) -> float | None:
-    """The value of a sound tensor of one element (bfloat16 apart)."""
+    """The value of a sound tensor of one element."""
     sizes = [dim.size for dim in tensor.tensor_shape.dim]
     if tensor.dtype not in TYPES or any(size != 1 for size in sizes) or tensor.tensor_shape.unknown_rank:
         return None
     name, dtype = TYPES[tensor.dtype]
     if tensor.tensor_content:
         content = tensor.tensor_content
-        return float(np.frombuffer(content, dtype)[0]) if len(content) == np.dtype(dtype).itemsize else None
+        if len(content) != np.dtype(dtype).itemsize:
+            return None
+        bits = np.frombuffer(content, dtype)[0]
+        return brain_float(int(bits)) if tensor.dtype == 14 else float(bits)
     listed = getattr(tensor, name)
     if len(listed) != 1:
         return None
+    if tensor.dtype == 14:
+        return brain_float(listed[0] & 0xFFFF)
     if tensor.dtype == 19:
         return float(np.frombuffer(struct.pack("<H", listed[0] & 0xFFFF), dtype)[0])
     return float(listed[0])
+
+
+def brain_float(bits: int) -> float:
+    """A bfloat16: the upper half of a float32."""
+    (value,) = struct.unpack("<f", struct.pack("<I", bits << 16))
+    return value
 
 
 def read(data: bytes) -> Naive:
