@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcheck.arrays import median
 from mlcheck.lang.values import Axis, Column, Value
 
 Array = NDArray[np.float64] | NDArray[np.bool_]
@@ -49,6 +50,8 @@ def common_axis(left: Axis, right: Axis) -> Axis:
         _positions(left, right)
         return left
     here, there = _positions(left, right)
+    if here is there or np.array_equal(here, there):
+        return left
     low, high = max(here.min(), there.min()), min(here.max(), there.max())
     here_count = np.count_nonzero((here >= low) & (here <= high))
     there_count = np.count_nonzero((there >= low) & (there <= high))
@@ -68,6 +71,8 @@ def put(column: Column, axis: Axis) -> Column:
     values = column.values
     if len(source) == 0:
         return Column(_outside(values, len(target)), axis, column.better)
+    if (source is target or np.array_equal(source, target)) and (source[1:] > source[:-1]).all():
+        return Column(values, axis, column.better)
     if np.any(source[1:] < source[:-1]):
         # Clocks are set back now and then, so wall times need not ascend as steps do.
         order = np.argsort(source, kind="stable")
@@ -79,6 +84,23 @@ def put(column: Column, axis: Axis) -> Column:
         known &= ~beyond | (target.astype(np.float64) - float(source[-1]) <= _median_spacing(source))
     result = _outside(values, len(target))
     result[known] = values[rows[known]]
+    return Column(result, axis, column.better)
+
+
+def put_exactly(column: Column, axis: Axis) -> Column:
+    """A column on the steps of another axis of its kind that it has itself: NaN elsewhere. Of several rows at a step the last counts.
+
+    Raises KindsDiffer.
+    """
+    if column.axis.kind != axis.kind:
+        raise KindsDiffer(column.axis, axis)
+    steps = column.axis.steps
+    result = np.full(len(axis), np.nan)
+    if len(steps):
+        order = np.argsort(steps, kind="stable")
+        rows = np.searchsorted(steps[order], axis.steps, side="right") - 1
+        shared = (rows >= 0) & (steps[order][np.maximum(rows, 0)] == axis.steps)
+        result[shared] = np.asarray(column.values, dtype=np.float64)[order][rows[shared]]
     return Column(result, axis, column.better)
 
 
@@ -95,7 +117,7 @@ def _median_spacing(positions: NDArray[Any]) -> float:
     """Median distance of neighbouring distinct positions; 0 for a single one."""
     distances = np.diff(positions.astype(np.float64))
     distances = distances[distances > 0]
-    return float(np.median(distances)) if len(distances) else 0.0
+    return median(distances) if len(distances) else 0.0
 
 
 def _outside(values: Array, length: int) -> Array:

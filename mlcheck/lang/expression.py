@@ -2,13 +2,13 @@
 
 import ast
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from mlcheck.errors import MlcheckError
 
 MAX_CHARACTERS = 4000
 """Longest text of one expression or template."""
-MAX_NODES = 200
+MAX_NODES = 400
 """Most nodes of an expression after `let` is expanded (language.md)."""
 MAX_NESTING = 50
 """Deepest nesting within one text."""
@@ -38,12 +38,43 @@ class Expression:
 
     text: str
     """The text as written."""
-    root: ast.expr
-    """The checked tree; lines from 1 and columns from 0 count within the text that was parsed."""
     names: frozenset[str]
     """Free names: inputs, lets and parameters. Not the constants, functions, labels and aggregates."""
     nodes: int
     """Number of values in the tree: names, numbers, operators and calls. A let counts 1 here."""
+    side_of: "tuple[Expression, int] | None" = None
+    """For a part: the expression whose first comparison it is a side of, and which (0: left). Its nodes are nodes of the whole."""
+
+    @cached_property
+    def root(self) -> ast.expr:
+        """The checked tree; lines count from 2 and columns from 0 within the text (see `tree`)."""
+        if self.side_of is None:
+            return tree(self.text)
+        whole, side = self.side_of
+        sides = sides_of_comparison(whole.root)
+        assert sides is not None
+        return sides[side]
+
+    def __getstate__(self) -> dict[str, object]:
+        """Without the tree: reading the text again when it is needed takes less time than unpickling each of its nodes."""
+        return {name: value for name, value in vars(self).items() if name != "root"}
+
+
+def tree(text: str) -> ast.expr:
+    """The tree of a text, unchecked; its lines count those of `bracketed`. Raises SyntaxError and what else `ast.parse` raises."""
+    return ast.parse(bracketed(text), mode="eval").body
+
+
+def bracketed(text: str) -> str:
+    """A text as Python parses it: inside brackets it ignores line ends and indentation, and a line break keeps columns as they are."""
+    return f"(\n{text}\n)"
+
+
+def sides_of_comparison(node: ast.expr) -> tuple[ast.expr, ast.expr] | None:
+    """Both sides of the first comparison of a tree; None unless it is a comparison, or an and/or that is led by one."""
+    while isinstance(node, ast.BoolOp):
+        node = node.values[0]
+    return (node.left, node.comparators[0]) if isinstance(node, ast.Compare) else None
 
 
 def place(text: str, position: int) -> tuple[int, int]:

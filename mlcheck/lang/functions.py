@@ -126,12 +126,20 @@ def _cost(x: Value) -> Value:
     if x.better == "lower":
         return x
     if x.better == "higher":
-        return Column(-numbers(x.values), x.axis, "lower")
+        return _remembered(x, "cost", 0.0, lambda: Column(-numbers(x.values), x.axis, "lower", opposite=x))
     raise Inapplicable("direction", "it is not known whether lower or higher is better")
 
 
-def _place(positions: Callable[[Axis], NDArray[np.float64]]) -> Callable[[Value], Value]:
-    return lambda x: Column(positions(x.axis), x.axis) if isinstance(x, Column) else NAN
+def _place(name: str, positions: Callable[[Axis], NDArray[np.float64]]) -> Callable[[Value], Value]:
+    def apply(x: Value) -> Value:
+        if not isinstance(x, Column):
+            return NAN
+        axis = x.axis
+        if name not in axis.memo:
+            axis.memo.setdefault(name, positions(axis))
+        return Column(axis.memo[name], axis)
+
+    return apply
 
 
 def _progress(axis: Axis) -> NDArray[np.float64]:
@@ -210,8 +218,19 @@ def _remembered(x: Column, name: str, number: float, compute: Callable[[], Colum
     """A function of a column and a number, computed once for each column: columns of a run are shared by its rules."""
     key = (name, number)
     if key not in x.memo:
-        x.memo[key] = compute()
+        # Another thread may have computed it meanwhile: what is there stays.
+        x.memo.setdefault(key, compute())
     return x.memo[key]
+
+
+def _rolling_median(x: Value, n: Value) -> Value:
+    """The median of the negative is the negative of the median, to the last bit."""
+    median = _rolling("rolling_median", rolling.rolling_median)
+    if not isinstance(x, Column) or x.opposite is None:
+        return median(x, n)
+    mirrored = median(x.opposite, n)
+    assert isinstance(mirrored, Column)
+    return _like(x, -numbers(mirrored.values))
 
 
 def _rolling(name: str, function: Callable[..., NDArray[np.float64]]) -> Callable[..., Value]:
@@ -243,7 +262,7 @@ def _so_far(function: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> C
 def _whole(name: str) -> Callable[[Value], Value]:
     def apply(x: Value) -> Value:
         if isinstance(x, Column):
-            return _remembered(x, name, 0.0, lambda: whole.whole(name, numbers(x.values)))
+            return _remembered(x, name, 0.0, lambda: whole.whole(name, x.finite))
         if name == "count":
             return float(np.isfinite(x))
         if name == "std":
@@ -257,13 +276,13 @@ def _quantile(x: Value, q: Value) -> Value:
     share = _share("quantile", q)
     if not isinstance(x, Column):
         return x
-    return _remembered(x, "quantile", share, lambda: whole.quantile(numbers(x.values), share))
+    return _remembered(x, "quantile", share, lambda: whole.quantile(x.finite, share))
 
 
 def _noise(x: Value) -> Value:
     if not isinstance(x, Column):
         return NAN
-    return _remembered(x, "noise", 0.0, lambda: whole.noise(numbers(x.values)))
+    return _remembered(x, "noise", 0.0, lambda: whole.noise(x.finite))
 
 
 FUNCTIONS: Mapping[str, Callable[..., Value]] = MappingProxyType(
@@ -277,16 +296,16 @@ FUNCTIONS: Mapping[str, Callable[..., Value]] = MappingProxyType(
         "where": _where,
         "only": _only,
         "cost": _cost,
-        "step": _place(lambda axis: axis.steps.astype(np.float64)),
-        "wall_time": _place(lambda axis: axis.wall_times),
-        "progress": _place(_progress),
+        "step": _place("step", lambda axis: axis.steps.astype(np.float64)),
+        "wall_time": _place("wall_time", lambda axis: axis.wall_times),
+        "progress": _place("progress", _progress),
         "prev": _prev,
         "diff": _diff,
         "lag": _lag,
         "held": _held,
         "points_since": _points_since,
         "rolling_mean": _rolling("rolling_mean", rolling.rolling_mean),
-        "rolling_median": _rolling("rolling_median", rolling.rolling_median),
+        "rolling_median": _rolling_median,
         "rolling_max": _rolling("rolling_max", rolling.rolling_max),
         "rolling_quantile": _rolling_quantile,
         "lowest_so_far": _so_far(rolling.lowest_so_far),

@@ -4,7 +4,16 @@ import ast
 from collections.abc import Collection, Iterator
 
 from mlcheck.errors import did_you_mean
-from mlcheck.lang.expression import MAX_NESTING, MAX_NODES, Expression, LanguageError, operands
+from mlcheck.lang.expression import (
+    MAX_NESTING,
+    MAX_NODES,
+    Expression,
+    LanguageError,
+    bracketed,
+    operands,
+    sides_of_comparison,
+    tree,
+)
 from mlcheck.lang.lets import Lets, make_lets, uses
 from mlcheck.lang.scan import name_problem, scan
 from mlcheck.lang.vocabulary import (
@@ -50,7 +59,7 @@ def parse(text: str, names: Collection[str]) -> Expression:
     nodes = _count(root)
     if nodes > MAX_NODES:
         raise LanguageError(f"the expression has more than {MAX_NODES} nodes", suggestion="split it into several rules")
-    return Expression(text=text, root=root, names=free, nodes=nodes)
+    return Expression(text=text, names=free, nodes=nodes)
 
 
 def first_comparison(expression: Expression) -> tuple[Expression, Expression] | None:
@@ -58,12 +67,8 @@ def first_comparison(expression: Expression) -> tuple[Expression, Expression] | 
 
     None unless the expression is a comparison, or an and/or that is led by one.
     """
-    node = expression.root
-    while isinstance(node, ast.BoolOp):
-        node = node.values[0]
-    if not isinstance(node, ast.Compare):
-        return None
-    return _part(expression, node.left), _part(expression, node.comparators[0])
+    sides = sides_of_comparison(expression.root)
+    return None if sides is None else (_part(expression, sides[0], 0), _part(expression, sides[1], 1))
 
 
 def warnings(expression: Expression, optional_inputs: Collection[str]) -> list[str]:
@@ -88,10 +93,8 @@ def warnings(expression: Expression, optional_inputs: Collection[str]) -> list[s
 
 
 def _tree(text: str) -> ast.expr:
-    # The line break after the bracket keeps columns as they are, and inside brackets Python ignores line ends and
-    # indentation.
     try:
-        root = ast.parse(f"(\n{text}\n)", mode="eval").body
+        root = tree(text)
     except SyntaxError as error:
         lines = text.split("\n")
         line = min(max((error.lineno or 1) - 1, 1), len(lines))
@@ -199,9 +202,9 @@ def _check_among(node: ast.Call) -> None:
         )
 
 
-def _part(whole: Expression, node: ast.expr) -> Expression:
-    text = ast.get_source_segment(whole.text, node) or ast.unparse(node)
-    return Expression(text=text, root=node, names=frozenset(_free_names(node)), nodes=_count(node))
+def _part(whole: Expression, node: ast.expr, side: int) -> Expression:
+    text = ast.get_source_segment(bracketed(whole.text), node) or ast.unparse(node)
+    return Expression(text, frozenset(_free_names(node)), _count(node), side_of=(whole, side))
 
 
 def _free_names(node: ast.expr) -> Iterator[str]:

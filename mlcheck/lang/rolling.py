@@ -6,7 +6,6 @@ move_mean and move_std are not used: they keep running sums, so that one huge va
 (language.md, fix 18).
 """
 
-import bottleneck
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,6 +32,8 @@ def rolling_median(values: Floats, window: float) -> Floats:
     length = _window_length(window, len(values))
     if length is None:
         return np.full(len(values), np.nan)
+    import bottleneck
+
     result: Floats = bottleneck.move_median(_finite_or_nan(values), length, min_count=_least_count(length))
     return result
 
@@ -42,6 +43,8 @@ def rolling_max(values: Floats, window: float) -> Floats:
     length = _window_length(window, len(values))
     if length is None:
         return np.full(len(values), np.nan)
+    import bottleneck
+
     result: Floats = bottleneck.move_max(_finite_or_nan(values), length, min_count=_least_count(length))
     return result
 
@@ -86,7 +89,9 @@ def _least_count(length: int) -> int:
 
 
 def _finite_or_nan(values: Floats) -> Floats:
-    return np.where(np.isfinite(values), values, np.nan)
+    """The very array where all are finite."""
+    good = np.isfinite(values)
+    return values if good.all() else np.where(good, values, np.nan)
 
 
 def _window_sums(values: Floats, length: int) -> Floats:

@@ -17,7 +17,7 @@ _FIELD = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::(.*))?", re.DOTALL)
 _SPEC = re.compile(r"(,?)(?:\.([0-9]{1,2}))?([defg%]?)")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Field:
     """A place in a template into which a value is put."""
 
@@ -31,7 +31,7 @@ class Field:
     """d, e, f, g, % or nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Template:
     """A checked template."""
 

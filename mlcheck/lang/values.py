@@ -2,10 +2,13 @@
 
 from collections.abc import Hashable, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mlcheck.lang.whole import finite
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +27,8 @@ class Axis:
     """Last step of the run on this kind of axis."""
     steps_per_epoch: float | None = None
     """How many of these steps make an epoch, where that is known; for the unit `epochs`."""
+    memo: dict[str, NDArray[np.float64]] = field(default_factory=dict, repr=False)
+    """Places of its points as functions give them: many rules ask for the same."""
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -40,6 +45,13 @@ class Column:
     """`lower`, `higher` or `none` where the input's role has a direction (for `cost`); kept by functions of one column."""
     memo: dict[tuple[str, float], "Column | float"] = field(default_factory=dict, repr=False)
     """What functions of this column and a number came to: many rules ask the same of the same series."""
+    opposite: "Column | None" = field(default=None, repr=False)
+    """The column whose negative this is, where it was made as that: what is known of one is known of the other."""
+
+    @cached_property
+    def finite(self) -> NDArray[np.float64]:
+        """Its finite values, float64, shape (k,); looked for once however many aggregates are asked for."""
+        return finite(np.asarray(self.values, dtype=np.float64))
 
 
 Value = Column | float | bool

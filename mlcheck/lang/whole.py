@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-import bottleneck
 import numpy as np
 from numpy.typing import NDArray
+
+from mlcheck.arrays import median
 
 Floats = NDArray[np.float64]
 
@@ -27,7 +28,7 @@ WHOLE: Mapping[str, Callable[[Floats], float]] = MappingProxyType(
         "min": lambda values: float(np.min(values)),
         "max": lambda values: float(np.max(values)),
         "mean": lambda values: float(np.mean(values)),
-        "median": lambda values: float(np.median(values)),
+        "median": median,
         "std": std,
         "sum": lambda values: float(np.sum(values)),
         "count": lambda values: float(len(values)),
@@ -36,39 +37,36 @@ WHOLE: Mapping[str, Callable[[Floats], float]] = MappingProxyType(
 """Aggregates of finite values, of which there is at least one."""
 
 
-def _finite(values: Floats) -> Floats:
-    """The finite values; the very array where all are, which saves most columns a copy."""
+def finite(values: Floats) -> Floats:
+    """The finite values, of shape (n,) to (k,); the very array where all are, which saves most columns a copy."""
     good = np.isfinite(values)
     return values if good.all() else values[good]
 
 
 def whole(name: str, values: Floats) -> float:
-    """An aggregate over the finite values of a column; without any NaN, and 0 for count and sum."""
-    finite = _finite(values)
-    if len(finite) == 0:
+    """An aggregate over finite values; without any NaN, and 0 for count and sum."""
+    if len(values) == 0:
         return 0.0 if name in ("count", "sum") else float("nan")
-    return WHOLE[name](finite)
+    return WHOLE[name](values)
 
 
 def quantile(values: Floats, share: float) -> float:
-    """Quantile (0..1, linear between values) of the finite values; NaN without any, or when share is NaN."""
-    finite = _finite(values)
-    if len(finite) == 0 or np.isnan(share):
+    """Quantile (0..1, linear between values) of finite values; NaN without any, or when share is NaN."""
+    if len(values) == 0 or np.isnan(share):
         return float("nan")
-    return float(np.quantile(finite, share))
+    return float(np.quantile(values, share))
 
 
 def noise(values: Floats) -> float:
-    """Point-to-point noise: 1.4826·median|d − median d|/√2 over the differences d of consecutive finite values.
+    """Point-to-point noise: 1.4826·median|d − median d|/√2 over the differences d of consecutive values, all of them finite.
 
     Blind to trend and to jumps; 0 for quantised or constant series. NaN for fewer than five finite values.
     """
-    finite = _finite(values)
-    if len(finite) < MIN_NOISE_VALUES:
+    if len(values) < MIN_NOISE_VALUES:
         return float("nan")
-    differences = np.diff(finite)
-    deviations = np.abs(differences - np.median(differences))
-    return float(ROBUST_SIGMA * np.median(deviations) / np.sqrt(2.0))
+    differences = np.diff(values)
+    deviations = np.abs(differences - median(differences))
+    return float(ROBUST_SIGMA * median(deviations) / np.sqrt(2.0))
 
 
 def over_members(table: Floats, aggregate: str, largest: int = 0) -> Floats:
@@ -86,9 +84,12 @@ def over_members(table: Floats, aggregate: str, largest: int = 0) -> Floats:
     if aggregate in ("first", "last"):
         rows = np.argmax(known, axis=0) if aggregate == "first" else len(table) - 1 - np.argmax(known[::-1], axis=0)
         result = table[rows, np.arange(table.shape[1])]
-    elif aggregate == "largest":
-        descending = -np.sort(-table, axis=0)
-        result = bottleneck.nansum(descending[:largest], axis=0) if largest else np.zeros(table.shape[1])
     else:
-        result = getattr(bottleneck, f"nan{aggregate}")(table, axis=0)
+        import bottleneck
+
+        if aggregate == "largest":
+            descending = -np.sort(-table, axis=0)
+            result = bottleneck.nansum(descending[:largest], axis=0) if largest else np.zeros(table.shape[1])
+        else:
+            result = getattr(bottleneck, f"nan{aggregate}")(table, axis=0)
     return np.where(counts > 0, result, np.nan)
