@@ -18,13 +18,14 @@ from mlcheck.settings import Settings
 from mlcheck.work import Progress, ScanOptions, cache_of, request_for, select_rules, work
 
 if TYPE_CHECKING:
+    from mlcheck.comparing.dumps import DumpOptions
     from mlcheck.engine.baseline import Baseline
     from mlcheck.engine.registry import Registry
     from mlcheck.engine.run import RunPart
     from mlcheck.importers.found import Found
     from mlcheck.store.series import Run
 
-__all__ = ["Loading", "Progress", "ScanOptions", "load", "registry", "scan"]
+__all__ = ["Loading", "Progress", "ScanOptions", "compare", "load", "registry", "scan"]
 
 
 def registry(rules_dirs: Sequence[Path] = ()) -> "Registry":
@@ -93,9 +94,7 @@ def scan(
     _check_roles(options.settings)
     rules, selected = select_rules(options)
     baseline = _baseline(options.baseline)
-    from mlcheck.engine import suppress
     from mlcheck.engine.assemble import assemble
-    from mlcheck.engine.expect import unmet
     from mlcheck.importers.discover import discover
 
     found = discover([str(path) for path in paths])
@@ -108,6 +107,47 @@ def scan(
         sources += orphans
     notes = [*found.notes, *(Note("rules", text) for text in rules.warnings)]
     report = assemble(parts, selected, sources, notes)
+    return _as_asked(replace(report, missing_paths=tuple(found.missing)), options, rules, baseline)
+
+
+def compare(
+    paths: Sequence[str],
+    options: ScanOptions | None = None,
+    progress: Progress | None = None,
+    dumps: "DumpOptions | None" = None,
+) -> Report:
+    """Hold runs against baseline runs, or a model's dumps against its predecessor's, and return the report.
+
+    `paths` are BASE and NEW, or the new runs where `options.baseline_runs` names those of the baseline; of dumps (see `DumpOptions`) one
+    alone, two, or all versions. Raises UsageError (and its kinds
+    ConfigError, RuleError and ComparisonError) for what cannot be compared.
+    """
+    from mlcheck.comparing.dumps import DumpOptions, are_dumps, compare_dumps
+    from mlcheck.comparing.runs import compare_runs, sides
+    from mlcheck.importers.paths import expanded
+
+    options = options or ScanOptions()
+    _check_regime(options)
+    _check_roles(options.settings)
+    baseline = _baseline(options.baseline)
+    dumps = dumps or DumpOptions()
+    options = replace(options, comparing="only")
+    given = [one for path in paths for one in expanded(str(path))]
+    if given and not options.baseline_runs and are_dumps(given, dumps):
+        report, rules = compare_dumps(given, options, dumps, progress)
+    else:
+        base, new = sides([str(path) for path in paths], options.baseline_runs)
+        report, rules = compare_runs(new, replace(options, baseline_runs=base), progress)
+    return _as_asked(report, options, rules, baseline)
+
+
+def _as_asked(report: Report, options: ScanOptions, rules: "Registry", baseline: "Baseline | None") -> Report:
+    """The report with what the user has suppressed, accepted and required."""
+    from mlcheck.engine import suppress
+    from mlcheck.engine.aggregate import aggregate
+    from mlcheck.engine.expect import unmet
+
+    report = aggregate(report, options.settings.groups)
     report = suppress.suppress(report, options.settings.suppress, options.today or datetime.date.today())
     if baseline is not None:
         from mlcheck.engine.baseline import apply
@@ -119,7 +159,6 @@ def scan(
         fail_when=options.fail_when,
         strict=options.strict,
         allow_empty=options.allow_empty,
-        missing_paths=tuple(found.missing),
         unmet=unmet(report, rules, options.require, options.expect),
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mlcheck.errors import UsageError
 from mlcheck.report import FailOn, SourceStatus
 from mlcheck.settings import RuleSettings, Settings, over
 
@@ -15,11 +16,12 @@ if TYPE_CHECKING:
 
     from mlcheck.engine.registry import Registry
     from mlcheck.engine.run import RunPart
-    from mlcheck.engine.select import Selected
+    from mlcheck.engine.select import Comparing, Selected
     from mlcheck.importers.found import Found
     from mlcheck.store.cache.cache import Cache
     from mlcheck.store.series import Run
     from mlcheck.store.tensors.request import Request
+    from mlcheck.updates.runs import RunSettings
 
 Progress = Callable[[int, int, str], None]
 """Called with runs done, runs in all, and the name of the run at hand."""
@@ -61,6 +63,14 @@ class ScanOptions:
     """`runs=2`, `min-steps=100`, `metric=ROLE`: what the scan must have found."""
     baseline: Path | None = None
     """A file of findings that are accepted. Raises ConfigError when it is none."""
+    baseline_runs: Sequence[str] = ()
+    """Runs that those of the scan are held against: paths, or patterns of them."""
+    identical: bool = False
+    """The runs are expected to be the same as those to the last digit."""
+    comparing: "Comparing" = "no"
+    """Whether rules of comparisons run: no, also, or only they."""
+    run_settings: "RunSettings | None" = None
+    """How runs are held against each other; None: as they come."""
     today: datetime.date | None = None
     """The day by which suppressions expire; None: today's."""
     settings: Settings = field(default_factory=Settings)
@@ -92,6 +102,9 @@ def _chosen(rules: "Registry", options: ScanOptions, more: Mapping[str, RuleSett
         ignore=[*settings.ignore, *options.ignore],
         settings=settings.rules,
         assignments=options.assignments,
+        comparing=options.comparing,
+        identical=options.identical,
+        learned=bool(settings.limits),
     )
     return choose(rules, selection)
 
@@ -121,25 +134,76 @@ def _one(found: "Found", selected: "Sequence[Selected]", rules: "Registry", opti
     import numpy as np
 
     from mlcheck.reading import import_run
+    from mlcheck.store.lane import lane
 
     # Steps near 2^63 and wall times near 1e308 are legal in a file: what they overflow to is judged, not printed as a warning.
     with np.errstate(all="ignore"):
-        own = [one for one in options.settings.runs if one.fits(found.name, found.path)]
+        words = (found.name, found.path, lane(found.name if found.path == "." else found.path))
+        own = [one for one in options.settings.runs if one.fits(*words)]
         for one in own:
             selected = _chosen(rules, options, one.rules) if one.rules else selected
         regime = next((one.regime for one in reversed(own) if one.regime), options.settings.regime)
         request = request_for(selected, options.settings)
         run = import_run(found, options.regime or regime, request, cache_of(options), verify=options.verify)
-        return _judged(run, selected, rules)
+        baseline = _baseline_runs(options, request) if options.baseline_runs else ()
+        return _judged(_with_facts(run, baseline, options), selected, rules, baseline, threads=options.jobs)
 
 
-def _judged(run: "Run", selected: "Sequence[Selected]", rules: "Registry") -> Work:
+def _with_facts(run: "Run", baseline: "Sequence[Run]", options: ScanOptions) -> "Run":
+    """The run with what it is against baseline runs, and against limits that were learned."""
+    if not baseline and not options.settings.limits:
+        return run
+    from mlcheck.updates.base import facts
+    from mlcheck.updates.limits import measure_limits
+    from mlcheck.updates.runs import measure_runs
+
+    measures = measure_runs(baseline, [run], options.run_settings) if baseline else []
+    return replace(run, series=[*run.series, *facts([*measures, *measure_limits(run, options.settings.limits)])])
+
+
+_baselines: "dict[tuple[str, ...], Sequence[Run]]" = {}
+
+
+def _baseline_runs(options: ScanOptions, request: "Request") -> "Sequence[Run]":
+    """The runs that all others are held against, read once in each process."""
+    key = tuple(options.baseline_runs)
+    if key not in _baselines:
+        _baselines.clear()
+        _baselines[key] = load_runs(key, options, request)
+    return _baselines[key]
+
+
+def load_runs(paths: Sequence[str], options: ScanOptions, request: "Request") -> "Sequence[Run]":
+    """The runs below some paths or patterns. Raises UsageError where there is none below one of them."""
+    from mlcheck.importers.discover import discover
+    from mlcheck.importers.paths import expanded
+    from mlcheck.reading import import_run
+
+    found = discover([one for path in paths for one in expanded(path)])
+    if found.missing:
+        raise UsageError(found.missing[0])
+    cache = cache_of(options)
+    runs = [import_run(one, options.regime, request, cache, verify=options.verify) for one in found.runs]
+    judged = [run for run in runs if any(series.kind != "fact" for series in run.series)]
+    if not judged:
+        raise UsageError(f"{', '.join(paths)}: no run below it; `mlcheck inspect` shows what is there")
+    return judged
+
+
+def _judged(
+    run: "Run",
+    selected: "Sequence[Selected]",
+    rules: "Registry",
+    baseline: "Sequence[Run]" = (),
+    *,
+    threads: int,
+) -> Work:
     from mlcheck.engine.run import judge_run
 
     # Facts that an importer derived, such as the trees of a model, are data of the run; those that the store derives are not.
     if not any(series.kind != "fact" or series.hints.collection for series in run.series):
         return None, [replace(source, run=None) for source in run.sources]
-    return judge_run(run, selected, rules.causes), []
+    return judge_run(run, selected, rules.causes, baseline=baseline, threads=threads), []
 
 
 def _pooled(runs: "Sequence[Found]", options: ScanOptions, jobs: int, progress: Progress | None) -> Iterator[Work]:
@@ -236,7 +300,8 @@ _worker: "tuple[Registry, list[Selected], ScanOptions] | None" = None
 def _prepare(options: ScanOptions) -> None:
     """Load the rules once per worker: compiled rules do not travel between processes."""
     global _worker
-    _worker = (*select_rules(options), options)
+    # The workers are as many as the cores: within each there is one thread.
+    _worker = (*select_rules(options), replace(options, jobs=1))
 
 
 def _in_worker(found: "Found") -> Work:

@@ -13,6 +13,7 @@ from mlcheck.errors import UsageError
 from mlcheck.settings import BASELINE_FILE
 
 if TYPE_CHECKING:
+    from mlcheck.engine import baseline as engine
     from mlcheck.report import Report
     from mlcheck.settings import Settings
 
@@ -70,8 +71,26 @@ def prune_baseline(
     after = engine.pruned(report, before)
     write_file(path, engine.dump(after))
     gone = len(before.findings) - len(after.findings)
-    write(f"{path}: {_count(gone)} fixed and taken out, {len(after.findings):,} left\n")
+    write(f"{path}: {_count(gone)} fixed and taken out, {len(after.findings):,} left{_kept(report, after)}\n")
     return 0
+
+
+def _kept(report: "Report", after: "engine.Baseline") -> str:
+    """Of what is left, how much nobody looked at: it may be fixed all the same."""
+    from mlcheck.engine import baseline as engine
+
+    there = {finding.fingerprint for finding in report.findings}
+    elsewhere = engine.unscanned(report, after)
+    unjudged = after.findings.keys() - there - elsewhere.keys()
+    parts = [
+        f"{len(found):,} {why}"
+        for found, why in (
+            (elsewhere, "of runs that were not scanned"),
+            (unjudged, "whose rule was not judged"),
+        )
+        if found
+    ]
+    return f" ({', '.join(parts)})" if parts else ""
 
 
 def _scan(

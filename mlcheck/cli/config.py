@@ -10,7 +10,7 @@ from mlcheck.cli.output import write
 if TYPE_CHECKING:
     from mlcheck.settings import Settings
 
-_DEFAULTS = {"fail-on": "error", "fail-when": "any", "min-severity": "info", "jobs": "the cores"}
+_DEFAULTS = {"fail-on": "error", "fail-when": "any", "min-severity": "info", "max-chars": "60000", "jobs": "the cores"}
 """What holds where nobody says anything."""
 
 
@@ -61,7 +61,7 @@ def _settings(found: "Settings") -> Iterator[tuple[str, str, str]]:
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float | int):
+    if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, tuple | list):
         return ", ".join(map(str, value))

@@ -1,38 +1,13 @@
 """The options of the command line: names, types and help, each once."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from mlcheck.cli.choices import ColorChoice, FailOnChoice, SeverityChoice
 from mlcheck.reporters.registry import REPORTERS
-
-
-class FailOnChoice(StrEnum):
-    """Values of --fail-on."""
-
-    error = "error"
-    warning = "warning"
-    info = "info"
-    never = "never"
-
-
-class SeverityChoice(StrEnum):
-    """Values of --min-severity."""
-
-    error = "error"
-    warning = "warning"
-    info = "info"
-
-
-class ColorChoice(StrEnum):
-    """Values of --color."""
-
-    auto = "auto"
-    always = "always"
-    never = "never"
-
+from mlcheck.settings import LEAST_CHARS
 
 Color = Annotated[ColorChoice, typer.Option("--color", help="Colours; auto: on a terminal, unless NO_COLOR is set.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show everything; the traceback when mlcheck fails.")]
@@ -103,6 +78,17 @@ Baseline = Annotated[
         show_default=False,
     ),
 ]
+BaselineRun = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--baseline-run",
+        metavar="PATH",
+        help="A run, or a pattern of runs in quotes, that each run is held against (repeatable).",
+    ),
+]
+ExpectIdentical = Annotated[
+    bool, typer.Option("--expect-identical", help="Every value must be that of the baseline's run (CMP001).")
+]
 NoBaseline = Annotated[bool, typer.Option("--no-baseline", help="Judge as if nothing were accepted.")]
 Profile = Annotated[
     str | None,
@@ -126,12 +112,14 @@ MinSeverity = Annotated[
     ),
 ]
 MaxChars = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--max-chars",
-        min=2_000,
+        min=LEAST_CHARS,
         metavar="N",
-        help="Longest Markdown: charts go first, then details, then rows; GitHub refuses a comment of more than 65,536.",
+        help="Longest Markdown: charts go first, then details, then rows; GitHub refuses a comment of more than 65,536.  "
+        "[default: 60000]",
+        show_default=False,
     ),
 ]
 ShowSuppressed = Annotated[bool, typer.Option("--show-suppressed", help="List baselined and suppressed findings too.")]

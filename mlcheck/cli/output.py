@@ -9,12 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlcheck.cli.options import ColorChoice
+from mlcheck.cli.choices import ColorChoice
 from mlcheck.errors import MlcheckError, UsageError
 
 if TYPE_CHECKING:
     from mlcheck.report import Report
     from mlcheck.reporters.base import Options
+    from mlcheck.settings import Settings
 
 
 MOST_SUMMARY_BYTES = 1_000_000
@@ -90,6 +91,15 @@ def render_options(color: ColorChoice, *, verbose: bool = False, quiet: bool = F
 
     width = shutil.get_terminal_size((120, 40)).columns
     return Options(color=_use_color(color), width=max(60, min(width, 160)), verbose=verbose, quiet=quiet, **more)
+
+
+def report_options(color: ColorChoice, settings: "Settings", **more: Any) -> "Options":
+    """How reports of findings are to be written, by settings and by what only the command line says."""
+    from mlcheck.report import Severity
+
+    if settings.max_chars is not None:
+        more["max_chars"] = settings.max_chars
+    return render_options(color, min_severity=Severity(settings.min_severity or "info"), **more)
 
 
 def _use_color(color: ColorChoice) -> bool:
@@ -280,5 +290,8 @@ def explain_exit(report: "Report", seconds: float, *, said: bool, quiet: bool) -
         reasons = (
             f"fewer runs than --fail-when {report.fail_when} have a finding at or above --fail-on {report.fail_on}"
         )
-    code = exit_code(report)
-    say(f"exit {code}: {reasons or 'no finding at or above --fail-on ' + report.fail_on} · {seconds:.1f} s")
+    if not reasons:
+        reasons = f"no finding at or above --fail-on {report.fail_on}"
+        if report.runs and not report.findings and not any(run.coverage.checked for run in report.runs):
+            reasons += ", and nothing could be judged"
+    say(f"exit {exit_code(report)}: {reasons} · {seconds:.1f} s")

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mlcheck.cli.options import Color, ColorChoice, MaxChars, MinSeverity, Output, Quiet, ShowSuppressed, Verbose
-from mlcheck.cli.output import finish, parse_outputs, render_options
+from mlcheck.cli.choices import ColorChoice
+from mlcheck.cli.effective import effective
+from mlcheck.cli.options import Color, MaxChars, MinSeverity, Output, Quiet, ShowSuppressed, Verbose
+from mlcheck.cli.output import finish, parse_outputs, report_options
 from mlcheck.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,26 +31,17 @@ def render(
     output: Output = None,
     min_severity: MinSeverity = None,
     show_suppressed: ShowSuppressed = False,
-    max_chars: MaxChars = 60_000,
+    max_chars: MaxChars = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
     color: Color = ColorChoice.auto,
 ) -> int:
     """Make any format from saved JSON reports; several are merged. Exits as the scan did."""
     started = time.perf_counter()
-    from mlcheck.report import Severity
-
+    settings = effective(None, min_severity=min_severity.value if min_severity else None, max_chars=max_chars)
     outputs = parse_outputs(output or ())
     report = merged(reports)
-    lowest = Severity(min_severity.value if min_severity else "info")
-    options = render_options(
-        color,
-        verbose=verbose,
-        quiet=quiet,
-        min_severity=lowest,
-        show_suppressed=show_suppressed,
-        max_chars=max_chars,
-    )
+    options = report_options(color, settings, verbose=verbose, quiet=quiet, show_suppressed=show_suppressed)
     return finish(report, outputs, options, started)
 
 

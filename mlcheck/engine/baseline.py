@@ -101,6 +101,12 @@ def pruned(report: Report, baseline: Baseline) -> Baseline:
     return Baseline({fingerprint: one for fingerprint, one in baseline.findings.items() if fingerprint not in gone})
 
 
+def unscanned(report: Report, baseline: Baseline) -> dict[str, Accepted]:
+    """Accepted findings of lanes of which the report has no run: nothing can be said of them."""
+    lanes = {run.lane for run in report.runs}
+    return {fingerprint: one for fingerprint, one in baseline.findings.items() if one.lane not in lanes}
+
+
 def dump(baseline: Baseline) -> str:
     """As text: sorted, one finding a line, so that a review shows what was accepted."""
     lines = [

@@ -1,16 +1,19 @@
 """Which series meet in a rule: inputs bind to series, and join on the labels that they share (language.md fixes 10 and 11)."""
 
 from collections.abc import Hashable, Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from mlcheck.engine.arguments import statistic_key
 from mlcheck.engine.context import RunContext
 from mlcheck.engine.rule import FACT_NAMES, Rule
-from mlcheck.engine.schema import InputModel
+from mlcheck.engine.spec import InputSpec
+from mlcheck.lang.align import put_exactly
+from mlcheck.lang.bounds import Leaf, Unknown, scalar_range
 from mlcheck.lang.lets import uses
-from mlcheck.lang.values import Value
+from mlcheck.lang.values import Column, Value
 from mlcheck.lang.vocabulary import JOIN_LABELS
+from mlcheck.store.comparison import COMPARISON_ROLES
 from mlcheck.store.series import Series
 
 MAX_COMBINATIONS = 10_000
@@ -46,11 +49,11 @@ def join_labels(series: Series) -> dict[str, str]:
     return labels
 
 
-def matching(context: RunContext, spec: InputModel, key: str | None) -> list[Series]:
+def matching(context: RunContext, spec: InputSpec, key: str | None) -> list[Series]:
     """The series of a run that an input asks for: by role, labels (`none`: without that label) and statistic (None: any)."""
     roles = [spec.role] if isinstance(spec.role, str) else spec.role
     found = []
-    for series in context.run.series:
+    for series in context.baseline if spec.run == "baseline" else context.run.series:
         if roles is None and series.kind == "fact":
             continue
         if roles is not None and series.role not in roles:
@@ -70,6 +73,36 @@ def has_labels(series: Series, wanted: Mapping[str, Sequence[str]]) -> bool:
     return all(series.labels.get(label, "none") in values for label, values in wanted.items())
 
 
+IDENTITY = ("split", "metric", "layer", "param", "worker", "group", "category", "feature")
+"""The labels by which a series is the same one in another run; its name is when these leave a choice."""
+
+
+def is_counterpart(one: Series, other: Series) -> bool:
+    """Whether a series of another run is the same quantity: of one role and kind, with equal labels."""
+    return (
+        one.role == other.role
+        and one.kind == other.kind
+        and all(one.labels.get(label) == other.labels.get(label) for label in IDENTITY)
+    )
+
+
+def counterparts(ours: Sequence[Series], theirs: Sequence[Series]) -> list[Series]:
+    """Of the series of baseline runs, those that are the same quantity as one of ours; of several in a run, those of the same name."""
+    found = [one for one in theirs if any(is_counterpart(mine, one) for mine in ours)]
+    names = {mine.name for mine in ours}
+    named = {_identity(one) for one in found if bare_name(one) in names}
+    return [one for one in found if bare_name(one) in names or _identity(one) not in named]
+
+
+def _identity(series: Series) -> tuple[str | None, ...]:
+    return series.role, *(series.labels.get(label) for label in ("repeat", *IDENTITY))
+
+
+def bare_name(series: Series) -> str:
+    """The name of a baseline's series in its own run."""
+    return series.name.removeprefix(f"{series.labels.get('repeat', '')}: ")
+
+
 def agree(one: Labels, other: Labels, but: str | None = None) -> bool:
     """Whether two sets of labels are equal wherever both have them (`but` one label)."""
     return all(other.get(label, value) == value for label, value in one.items() if label != but)
@@ -83,9 +116,7 @@ class Binding:
         self.context = context
         self.params = params
         self.keys = {name: statistic_key(rule.statistics[name], params) for name in rule.inputs}
-        self.found = {
-            name: matching(context, spec, self.keys[name]) for name, spec in rule.inputs.items() if spec.same is None
-        }
+        self.found = {name: self._matching(name) for name, spec in rule.inputs.items() if spec.alias is None}
         self.among = self._among_labels()
         self._candidates: dict[str, _Candidates] = {}
         self.shared: dict[Hashable, Value] = {}
@@ -95,6 +126,22 @@ class Binding:
         }
         """The join labels that any series of an input has."""
 
+    def _matching(self, name: str) -> list[Series]:
+        """The series of an input; of one that is the `same` as another in a baseline run, those that any of the other's meet."""
+        spec = self.rule.inputs[name]
+        if spec.same is None:
+            return matching(self.context, spec, self.keys[name])
+        other = self.rule.inputs[spec.same]
+        theirs = matching(self.context, other, self.keys[spec.same])
+        asked = replace(other, run="baseline", labels={**other.labels, **spec.labels}, prefer={})
+        return counterparts(theirs, matching(self.context, asked, self.keys[name]))
+
+    def meets(self, name: str, series: Series, others: Mapping[str, Series | None]) -> bool:
+        """Whether a series of an input may stand beside those of the others: in a baseline run, only what is the same there."""
+        spec = self.rule.inputs[name]
+        other = others.get(spec.same) if spec.same is not None and spec.run == "baseline" else None
+        return other is None or is_counterpart(other, series)
+
     def _among_labels(self) -> dict[str, frozenset[str]]:
         """Inputs that stand only inside `among`, with the labels over which they are reduced there."""
         used: dict[str, set[str | None]] = {}
@@ -103,12 +150,12 @@ class Binding:
         for expression in (rule.when, rule.value, rule.limit, rule.margin, *conditions):
             if expression is not None:
                 for name, labels in uses(expression, rule.lets).items():
-                    base = rule.inputs[name].same if name in rule.inputs else None
+                    base = rule.inputs[name].alias if name in rule.inputs else None
                     used.setdefault(base or name, set()).update(labels)
         return {
             name: frozenset(label for label in used[name] if label is not None)
             for name, spec in rule.inputs.items()
-            if spec.same is None and used.get(name) and None not in used[name]
+            if spec.alias is None and used.get(name) and None not in used[name]
         }
 
     def candidates(self, name: str) -> "_Candidates":
@@ -126,13 +173,31 @@ class Binding:
         spec = self.rule.inputs[name]
         return any(one.kind == "tensor" for one in matching(self.context, spec, None))
 
+    def undefined(self, name: str) -> str | None:
+        """Why the facts that an input asks for have no value of its statistic, where they say so."""
+        for one in matching(self.context, self.rule.inputs[name], None):
+            for key, why in one.hints.undefined:
+                if key == self.keys[name]:
+                    return f"{key.replace('_', ' ')} is undefined: {why}"
+        return None
+
+    def undefined_beside(self) -> Iterator[tuple[str, Series]]:
+        """Facts that say why they have no value of a statistic that others of their kind have; one for each reason."""
+        told = set()
+        for name, found in self.found.items():
+            spec = self.rule.inputs[name]
+            if not found or spec.optional or not (isinstance(spec.role, str) and spec.role in COMPARISON_ROLES):
+                continue
+            for one in matching(self.context, spec, None):
+                for key, why in one.hints.undefined:
+                    if key == self.keys[name] and one not in found and (key, why) not in told:
+                        told.add((key, why))
+                        yield f"{one.name}: {key.replace('_', ' ')} is undefined: {why}", one
+
     def lacks_only_labels(self, name: str) -> bool:
         """Whether tensors of the role are there, of another kind than the input asks for: ReLU outputs where it asks for tanh."""
         spec = self.rule.inputs[name]
-        return any(
-            one.kind == "tensor"
-            for one in matching(self.context, spec.model_copy(update={"labels": {}}), self.keys[name])
-        )
+        return any(one.kind == "tensor" for one in matching(self.context, replace(spec, labels={}), self.keys[name]))
 
     def lacks_only_primary(self, name: str) -> bool:
         """Whether series would bind to an input if one of them were known to be the primary one."""
@@ -140,7 +205,7 @@ class Binding:
         labels = {label: values for label, values in spec.labels.items() if label != "primary"}
         if len(labels) == len(spec.labels):
             return False
-        return bool(matching(self.context, spec.model_copy(update={"labels": labels}), self.keys[name]))
+        return bool(matching(self.context, replace(spec, labels=labels), self.keys[name]))
 
     def combinations(self) -> list[Combination]:
         """The natural join of the inputs over the labels that they share. Raises JoinError when it is too large."""
@@ -151,9 +216,22 @@ class Binding:
         # Required inputs first: an optional one must never decide which combinations there are.
         for name in sorted(direct, key=lambda name: self.rule.inputs[name].optional):
             candidates = self.candidates(name)
-            extended = _extend(partial, name, candidates, self.rule.inputs[name].optional)
+            extended = self.extend(partial, name, candidates, self.rule.inputs[name].optional)
             partial = _at_most(limit, extended)
         return _at_most(limit, self._with_among(partial))
+
+    def extend(
+        self, partial: Sequence[Combination], name: str, candidates: "_Candidates", optional: bool
+    ) -> Iterator[Combination]:
+        """Each combination with each series of one more input that fits it."""
+        for one in partial:
+            fitting = [pair for pair in candidates.fitting(one.labels) if self.meets(name, pair[0], one.series)]
+            if optional:
+                fitting = fitting[:1]
+                if not fitting:
+                    yield Combination({**one.series, name: None}, one.labels)
+            for series, labels in fitting:
+                yield Combination({**one.series, name: series}, {**labels, **one.labels})
 
     def _with_among(self, partial: Sequence[Combination]) -> Iterator[Combination]:
         """Inputs that stand only inside `among` join by their other labels: one combination per group of members."""
@@ -186,19 +264,6 @@ class _Candidates:
     def near(self, layer: str | None) -> Sequence[tuple[Series, Labels]]:
         """Those of a layer or of none, with their join labels; None: all."""
         return self.all if layer is None else [*self._by_layer.get(layer, ()), *self._by_layer.get(None, ())]
-
-
-def _extend(
-    partial: Sequence[Combination], name: str, candidates: _Candidates, optional: bool
-) -> Iterator[Combination]:
-    for one in partial:
-        fitting = candidates.fitting(one.labels)
-        if optional:
-            fitting = fitting[:1]
-            if not fitting:
-                yield Combination({**one.series, name: None}, one.labels)
-        for series, labels in fitting:
-            yield Combination({**one.series, name: series}, {**labels, **one.labels})
 
 
 def _at_most(limit: int, combinations: Iterator[Combination]) -> list[Combination]:
@@ -236,19 +301,44 @@ class RuleScope:
             return float(fact) if isinstance(fact, int | float) else float("nan")
         raise KeyError(name)
 
+    def leaf(self, name: str) -> Leaf:
+        """What the value of a name can be, without making a column of it; see `lang.bounds`. Raises Unknown, and KeyError."""
+        binding, spec = self.binding, self.binding.rule.inputs.get(name)
+        series = None if spec is None else self._series(name)
+        if spec is None or series is None or series.role == "hparam":
+            value = self.lookup(name)
+            assert not isinstance(value, Column)
+            return Leaf(scalar_range(float(value)))
+        if spec.match == "exact":
+            raise Unknown
+        return Leaf(
+            binding.context.bounds(series, binding.keys[name], spec.rows), binding.context.axis(series, spec.rows)
+        )
+
     def _input(self, name: str) -> Value:
         spec = self.binding.rule.inputs[name]
-        series = self.combination.series.get(spec.same or name)
+        series = self._series(name)
+        if series is None:
+            return float("nan") if spec.fallback is None else spec.fallback
+        column = self.binding.context.column(series, self.binding.keys[name], spec.rows)
+        other = self.combination.series.get(spec.same or "") if spec.match == "exact" else None
+        if other is not None:
+            return put_exactly(column, self.binding.context.axis(other))
+        # One row says the same of the whole run; as a column it would hold at its own step only.
+        return float(column.values[-1]) if series.role == "hparam" else column
+
+    def _series(self, name: str) -> Series | None:
+        """The series of an input, where it is there and answers the statistic."""
+        spec = self.binding.rule.inputs[name]
+        series = self.combination.series.get(spec.alias or name)
         # The labels of an input that is the `same` as another one say for which series it is there.
         if (
             series is None
             or not self.binding.context.has(series, self.binding.keys[name])
-            or (spec.same is not None and not has_labels(series, spec.labels))
+            or (spec.alias is not None and not has_labels(series, spec.labels))
         ):
-            return float("nan") if spec.fallback is None else spec.fallback
-        column = self.binding.context.column(series, self.binding.keys[name], spec.rows)
-        # One row says the same of the whole run; as a column it would hold at its own step only.
-        return float(column.values[-1]) if series.role == "hparam" else column
+            return None
+        return series
 
     @property
     def shared(self) -> MutableMapping[Hashable, Value]:
@@ -260,7 +350,7 @@ class RuleScope:
         if not names.isdisjoint(self.extra):
             return None
         specs = self.binding.rule.inputs
-        all_inputs = sorted({specs[name].same or name for name in names if name in specs})
+        all_inputs = sorted({specs[name].alias or name for name in names if name in specs})
         varying = self._varying(names)
         fixed = tuple(
             (name, None if (series := self.combination.series.get(name)) is None else series.name)
@@ -278,7 +368,7 @@ class RuleScope:
         among(metric > loss, metric, max) the loss is that of the combination, and the metrics vary.
         """
         specs = self.binding.rule.inputs
-        inputs = sorted({specs[name].same or name for name in names if name in specs})
+        inputs = sorted({specs[name].alias or name for name in names if name in specs})
         return [name for name in inputs if name in self.binding.among] or inputs
 
     def over(self, names: frozenset[str], label: str) -> "list[RuleScope]":
@@ -290,7 +380,7 @@ class RuleScope:
                 None if label == "layer" else self.combination.labels.get("layer")
             )
             fitting = [series for series, own in near if agree(self.combination.labels, own, but=label)]
-            partial = list(_extend(partial, name, _Candidates(fitting), optional=False))
+            partial = list(self.binding.extend(partial, name, _Candidates(fitting), optional=False))
         members = [
             Combination({**self.combination.series, **one.series}, {**self.combination.labels, **one.labels})
             for one in partial

@@ -5,13 +5,12 @@ for rule files of the same names, sizes and times, the same program and the same
 """
 
 import contextlib
-import hashlib
 import os
 import pickle
-import secrets
 import stat
 import sys
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,28 +21,29 @@ from mlcheck.engine.rule import Rule
 def load(files: Sequence[Path], directory: Path) -> list[Rule] | None:
     """The rules of these files as they were kept; None where they are not, or where what is there cannot be believed."""
     try:
-        with open(directory / _name(files), "rb") as file:
+        stamps = _stamps(files)
+        with open(directory / _name(stamps), "rb") as file:
             if not _is_ours(os.fstat(file.fileno())):
                 return None
-            rules = pickle.load(file)
+            kept, rules = pickle.load(file)
     except Exception:  # noqa: BLE001 - whatever is wrong with it, the files are read
         return None
-    return rules if isinstance(rules, list) and all(isinstance(one, Rule) for one in rules) else None
+    good = kept == stamps and isinstance(rules, list) and all(isinstance(one, Rule) for one in rules)
+    return rules if good else None
 
 
 def keep(rules: Sequence[Rule], files: Sequence[Path], directory: Path) -> None:
     """Keep them; a directory that cannot be written keeps nothing."""
     with contextlib.suppress(OSError, pickle.PicklingError):
+        import secrets
+
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = directory / _name(files)
+        stamps = _stamps(files)
+        path = directory / _name(stamps)
         temporary = path.with_name(f"{path.name}.tmp-{secrets.token_hex(8)}")
         try:
             temporary.touch(mode=0o600)
-            # The places of keys in the files are for messages of tests, which read the files.
-            small = [
-                replace(one, document=replace(one.document, data=None, lines=(), values={}, keys={})) for one in rules
-            ]
-            temporary.write_bytes(pickle.dumps(small, protocol=5))
+            temporary.write_bytes(pickle.dumps((stamps, [_small(one) for one in rules]), protocol=5))
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -52,13 +52,33 @@ def keep(rules: Sequence[Rule], files: Sequence[Path], directory: Path) -> None:
                 old.unlink(missing_ok=True)
 
 
-def _name(files: Sequence[Path]) -> str:
-    """Changes with every rule file. Raises OSError for one that is gone."""
+def _small(rule: Rule) -> Rule:
+    """Without the tests and the places of keys in the file, which are for `mlcheck test` and its messages: it reads the files."""
+    document = replace(rule.document, data=None, lines=(), values={}, keys={}, exact=frozenset())
+    return replace(rule, document=document, model=replace(rule.model, tests=()))
+
+
+def _stamps(files: Sequence[Path]) -> str:
+    """Changes with every rule file, with the program and with Python. Raises OSError for a file that is gone."""
+    found = [(str(path), (one := path.stat()).st_size, one.st_mtime_ns) for path in files]
     # Rules hold instances of our classes: a change of the code must not meet instances of the old one.
-    code = sorted(Path(__file__).parent.parent.glob("[el]*/*.py"))
-    stamps = [(path.as_posix(), (one := path.stat()).st_size, one.st_mtime_ns) for path in (*files, *code)]
-    digest = hashlib.sha256(repr((__version__, sys.version, stamps)).encode()).hexdigest()
-    return f"rules-{digest[:32]}.pickle"
+    package = Path(__file__).parent.parent
+    found += sorted(one for folder in ("engine", "lang") for one in _code(package / folder))
+    found += sorted(_code(package))
+    return repr((__version__, sys.version, found))
+
+
+def _code(directory: Path) -> Iterator[tuple[str, int, int]]:
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.name.endswith(".py"):
+                status = entry.stat()
+                yield entry.path, status.st_size, status.st_mtime_ns
+
+
+def _name(stamps: str) -> str:
+    """The file itself says what it was made of, so that a checksum of 32 bits does for its name."""
+    return f"rules-{zlib.crc32(stamps.encode('utf-8', 'surrogateescape')):08x}.pickle"
 
 
 def _is_ours(status: os.stat_result) -> bool:

@@ -1,12 +1,16 @@
 """One run as rules see it: columns on shared axes, ranges, and the words for what is missing."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlcheck.lang import memory
+from mlcheck.lang.bounds import Range, Unknown, range_of
 from mlcheck.lang.values import Axis, Column
+from mlcheck.store.comparison import COMPARISON_ROLES
 from mlcheck.store.series import Run, Series
 
 UNJUDGED_ROLES = frozenset({"placeholder", "hparams", "meta", "final_summary"})
@@ -79,6 +83,7 @@ _ROLE_WORDS = {
     "clock": "wall times",
     "source": "sources",
     "restart": "restarts",
+    **COMPARISON_ROLES,
 }
 _SPLIT_WORDS = {"train": "training", "val": "validation", "test": "test"}
 
@@ -95,11 +100,14 @@ def what(role: str | Sequence[str] | None, split: str | None) -> str:
 class RunContext:
     """A run, with its columns made once and shared by all rules, so that equal axes are the same object."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, baseline: Sequence[Run] = ()) -> None:
+        """`baseline`: runs that rules may hold this one against; their series join with the label `repeat`."""
         self.run = run
+        self.baseline = [_repeated(series, one.name) for one in baseline for series in one.series]
         self.logged = [s for s in run.series if s.kind != "fact"]
         self._axes: dict[tuple[str, str], Axis] = {}
         self._columns: dict[tuple[str, str, str], Column] = {}
+        self._value_ranges: dict[tuple[str, str], Range] = {}
         self._clocks: dict[str, tuple[NDArray[np.int64], NDArray[np.float64]] | None] = {}
         self._ranges = self._find_ranges()
         self._steps_per_epoch = self._find_steps_per_epoch()
@@ -165,7 +173,9 @@ class RunContext:
             source = series.live if rows == "live" else series
             first, last = self.range(series.axis)
             per_epoch = 1.0 if series.axis == "epoch" else self._steps_per_epoch if series.axis == "step" else None
-            self._axes[key] = Axis(source.steps, source.wall_times, series.axis, float(first), float(last), per_epoch)
+            made = Axis(source.steps, source.wall_times, series.axis, float(first), float(last), per_epoch)
+            # Two threads may both have made one: the first stands for all.
+            self._axes.setdefault(key, made)
         return self._axes[key]
 
     def has(self, series: Series, key: str) -> bool:
@@ -180,8 +190,34 @@ class RunContext:
         if cache_key not in self._columns:
             source = series.live if rows == "live" else series
             better = series.labels.get("better")
-            self._columns[cache_key] = Column(_values(source, key), self.axis(series, rows), better)
+            self._columns.setdefault(cache_key, Column(_values(source, key), self.axis(series, rows), better))
         return self._columns[cache_key]
+
+    def bounds(self, series: Series, key: str, rows: str) -> Range:
+        """What a statistic of a series can be, from the least and greatest of its values and their NaN; Unknown where they do not tell."""
+        if series.kind != "scalar":
+            return range_of(self.column(series, key, rows).values)
+        low, high, nan, _ = self._range_of_values(series, rows)
+        empty, infinite = not len(self.axis(series, rows)), math.isinf(low) or math.isinf(high)
+        if empty or key == "value":
+            return Range(low, high, nan, True)
+        if key == "count":
+            return Range(1.0, 1.0, False, True)
+        some = {"nan": nan, "inf": infinite and low <= high, "nonfinite": nan or infinite}.get(key)
+        if some is None:
+            raise Unknown
+        return Range(0.0, float(some), False, True)
+
+    def _range_of_values(self, series: Series, rows: str) -> Range:
+        key = (series.name, rows)
+        if key not in self._value_ranges:
+            source = series.live if rows == "live" else series
+            self._value_ranges.setdefault(key, range_of(source.columns["value"]))
+        return self._value_ranges[key]
+
+
+def _repeated(series: Series, run: str) -> Series:
+    return replace(series, name=f"{run}: {series.name}", labels={**series.labels, "repeat": run})
 
 
 def _seconds_after(clock: Series) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

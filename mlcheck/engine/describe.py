@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from mlcheck.engine.registry import AnyRule, is_opt_in
 from mlcheck.engine.rule import Rule, SeverityCase
-from mlcheck.engine.schema import InputModel
+from mlcheck.engine.spec import InputSpec
 from mlcheck.report import ParamInfo, RuleDetail
 
 
@@ -32,7 +32,7 @@ def describe(rule: AnyRule) -> RuleDetail:
     )
 
 
-def _input(spec: InputModel) -> str:
+def _input(spec: InputSpec) -> str:
     roles = spec.role if isinstance(spec.role, str) else ", ".join(spec.role or ("any role",))
     words = [roles] if spec.same is None else [f"the series of {spec.same}"]
     if spec.stat != "value":

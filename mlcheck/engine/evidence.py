@@ -28,12 +28,15 @@ def down_sample(values: NDArray[np.float64], points: int) -> NDArray[np.int64]:
     rows = len(values)
     if rows <= points:
         return np.arange(rows, dtype=np.int64)
-    kept_of_each = 2 if np.isfinite(values).all() else 3
-    buckets = max(1, (points - 2) // kept_of_each)
+    all_finite = bool(np.isfinite(values).all())
+    buckets = max(1, (points - 2) // (2 if all_finite else 3))
     edges = np.linspace(0, rows, buckets + 1).astype(np.int64)
     keep = {0, rows - 1}
     for start, stop in pairwise(edges):
         part = values[start:stop]
+        if all_finite:
+            keep |= {int(start + part.argmin()), int(start + part.argmax())}
+            continue
         finite = np.isfinite(part)
         if not finite.all():
             keep.add(int(start + np.argmin(finite)))

@@ -12,6 +12,7 @@ from mlcheck.engine.context import RunContext
 from mlcheck.engine.rule import Rule
 from mlcheck.engine.verdict import BORDERLINE, Errored, Failed, Passed, Skip, Verdict, excess
 from mlcheck.lang.align import put
+from mlcheck.lang.bounds import never_holds
 from mlcheck.lang.episodes import Span, find_episodes, is_healed, parse_term
 from mlcheck.lang.evaluate import Evaluator, is_true
 from mlcheck.lang.expression import Expression
@@ -19,7 +20,7 @@ from mlcheck.lang.functions import truths
 from mlcheck.lang.lets import uses
 from mlcheck.lang.values import Axis, Column, Inapplicable, Value
 from mlcheck.lang.vocabulary import JOIN_LABELS
-from mlcheck.lang.whole import noise
+from mlcheck.lang.whole import finite, noise
 from mlcheck.report import Severity
 from mlcheck.store.activations import GUESSED
 from mlcheck.store.series import Series
@@ -28,6 +29,8 @@ from mlcheck.store.tensors.request import TENSOR_FACTS, TENSOR_ROLES
 SHOWN_LABELS = (*sorted(JOIN_LABELS - {"run"}), "split", "source")
 NETWORK_ROLES = frozenset({"weight", "gradient", "activation", "grad_norm", "lr"})
 """What only a network that is trained by gradients has."""
+ANY_AXIS = ("points", "point", "%")
+"""Units that can be measured on every axis."""
 LOSS_SHAPE_CATEGORIES = frozenset({"loss", "generalisation"})
 """On a run of unknown regime these give no error (design.md §2)."""
 
@@ -56,6 +59,10 @@ def judge(rule: Rule, context: RunContext, params: Mapping[str, float | bool | s
         if _asks_for_tensors(rule, missing) and not context.has_tensors:
             yield Skip("undumped", f"{', '.join(words)}: none dumped")
             return
+        undefined = [why for name in missing if (why := binding.undefined(name)) is not None]
+        if undefined:
+            yield Skip("undefined", undefined[0])
+            return
         untold = [name for name in missing if binding.lacks_only_statistic(name)]
         if untold:
             keys = ", ".join(dict.fromkeys(binding.keys[name] for name in untold))
@@ -76,6 +83,9 @@ def judge(rule: Rule, context: RunContext, params: Mapping[str, float | bool | s
         yield Skip("input", f"{names}: logged, but not of the same thing (their labels differ)")
     for combination in combinations:
         yield _Case(rule, context, binding, combination).verdict()
+    for why, series in binding.undefined_beside():
+        labels = {label: series.labels[label] for label in SHOWN_LABELS if label in series.labels}
+        yield Skip("undefined", why, labels=labels)
 
 
 def _asks_for_tensors(rule: Rule, names: Sequence[str]) -> bool:
@@ -124,6 +134,8 @@ class _Case:
             short = self._too_short()
             if short:
                 return Skip("short", short, labels=self.labels)
+            if self._is_ruled_out():
+                return Passed(self.labels)
             condition = self.evaluator.evaluate(self.rule.when)
             if isinstance(condition, Column):
                 return self._point_rule(condition)
@@ -132,6 +144,13 @@ class _Case:
             return Skip(error.kind, error.reason, labels=self.labels)
         except Exception as error:  # noqa: BLE001 - whatever a rule raises is that rule's outcome, never the scan's end
             return Errored(f"{type(error).__name__}: {error}", self.labels)
+
+    def _is_ruled_out(self) -> bool:
+        """Whether the ranges of the inputs prove that the condition holds nowhere, and no place or length can be wrong on their axis."""
+        terms = (self.rule.after, self.rule.until, self.rule.merge, *self.rule.patience)
+        if any(term is not None and term.unit not in ANY_AXIS for term in terms):
+            return False
+        return never_holds(self.rule.when, self.rule.lets, self.scope.leaf)
 
     # What it stands on
 
@@ -148,7 +167,7 @@ class _Case:
         return None
 
     def _members(self, name: str) -> list[Series]:
-        name = self.rule.inputs[name].same or name
+        name = self.rule.inputs[name].alias or name
         if name in self.binding.among:
             dropped = self.binding.among[name]
             return [
@@ -224,7 +243,7 @@ class _Case:
 
     @staticmethod
     def _noise(values: NDArray[np.float64]) -> float:
-        result = noise(values)
+        result = noise(finite(values))
         return 0.0 if math.isnan(result) else result
 
     # Run rules
@@ -397,7 +416,7 @@ class _Case:
         judged = self._judged_series(axis)
         # What stands only inside `among`, such as a loss beside a tensor, is a witness and not what the sentence is about.
         direct = {s.name for name, s in self.combination.series.items() if s and name not in self.binding.among}
-        named = [s for s in judged if s.name in direct] or judged
+        named = [s for s in judged if s.name in direct and "repeat" not in s.labels] or judged
         values["series"] = ", ".join(s.name for s in named[:3]) + (" …" if len(named) > 3 else "")
         values["role"] = judged[0].role.replace("_", " ")
         for name in {name for one in templates.values() for name in one.names} - set(values):

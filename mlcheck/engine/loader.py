@@ -21,6 +21,7 @@ from mlcheck.engine.rule import (
     TextCase,
 )
 from mlcheck.engine.schema import FACT_ROLES, InputModel, ParamModel, RuleModel, SeverityByRole, Text
+from mlcheck.engine.spec import plain
 from mlcheck.engine.yamlfile import Document, KeyPath
 from mlcheck.errors import RuleError, did_you_mean
 from mlcheck.lang import episodes, parse, template
@@ -122,7 +123,7 @@ class _Compiler:
         self._check_tests()
         shown = [*names, *MESSAGE_NAMES, *JOIN_LABELS, "split", "source", "role"]
         return Rule(
-            model=model,
+            model=plain(model),
             document=self.document,
             statistics={name: self._statistic(name, spec) for name, spec in model.inputs.items()},
             lets=lets,

@@ -5,8 +5,11 @@ the run and returns verdicts: labels with a condition, value and limit, or a `Sk
 engine's. `--rules DIR` never loads Python.
 """
 
+import os
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.machinery import PathFinder
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -172,8 +175,42 @@ class PluginRule:
         )
 
 
+def _any_installed() -> bool:
+    """Whether an installed package may have Python rules.
+
+    `importlib.metadata` takes longer to load and to ask than a small run takes to be judged; most users have no such package.
+    """
+    if any(hasattr(finder, "find_distributions") and finder is not PathFinder for finder in sys.meta_path):
+        return True
+    return any(_may_hold_plugins(directory or ".") for directory in sys.path)
+
+
+def _may_hold_plugins(directory: str) -> bool:
+    try:
+        with os.scandir(directory) as entries:
+            packages = [one.path for one in entries if one.name.endswith((".dist-info", ".egg-info", ".egg"))]
+    except NotADirectoryError:
+        # A zip file, most often: importlib looks into it.
+        return True
+    except OSError:
+        return False
+    return any(_names_group(package) for package in packages)
+
+
+def _names_group(package: str) -> bool:
+    if package.endswith(".egg"):
+        return True
+    try:
+        with open(os.path.join(package, "entry_points.txt"), "rb") as file:  # noqa: PTH118 - a Path for each package takes longer
+            return GROUP.encode() in file.read()
+    except OSError:
+        return False
+
+
 def installed() -> list[PluginRule]:
     """The Python rules of installed packages. Raises RuleError naming the entry point that cannot be used."""
+    if not _any_installed():
+        return []
     from importlib.metadata import entry_points
 
     rules = []

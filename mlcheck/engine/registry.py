@@ -5,11 +5,11 @@ from pathlib import Path
 
 from mlcheck.engine import compiled, plugin
 from mlcheck.engine.across import IdenticalRunsRule
-from mlcheck.engine.loader import load_file
 from mlcheck.engine.plugin import PluginRule
 from mlcheck.engine.rank import Causes, cause_edges
 from mlcheck.engine.rule import Rule
 from mlcheck.errors import RuleError, UsageError, did_you_mean
+from mlcheck.store.comparison import COMPARISON_ROLES
 
 AnyRule = Rule | PluginRule | IdenticalRunsRule
 
@@ -101,14 +101,29 @@ def is_opt_in(rule: AnyRule) -> bool:
     return rule.category in OPT_IN_CATEGORIES
 
 
+def is_comparative(rule: AnyRule) -> bool:
+    """Whether a rule judges a comparison: some input binds facts of one, or series of a baseline run."""
+    return isinstance(rule, Rule) and any(
+        spec.run == "baseline" or not COMPARISON_ROLES.keys().isdisjoint(_roles(spec.role))
+        for spec in rule.inputs.values()
+    )
+
+
+def _roles(role: str | Sequence[str] | None) -> Sequence[str]:
+    return [role] if isinstance(role, str) else role or ()
+
+
 def load(directories: Sequence[Path] = (), kept: Path | None = None) -> Registry:
     """Built-in rules, installed Python rules, and the rule files of more directories. Raises RuleError or UsageError.
 
     `kept` is a directory in which the built-in rules may be kept as they came out of their files.
     """
     rules: list[AnyRule] = [*_built_in(kept), IdenticalRunsRule(), *plugin.installed()]
-    for directory in directories:
-        rules += [load_file(path) for path in rule_files(directory)]
+    if directories:
+        # What checks rule files (pydantic, the YAML reader) is brought in where there is a file to check.
+        from mlcheck.engine.loader import load_file
+
+        rules += [load_file(path) for directory in directories for path in rule_files(directory)]
     return Registry(sorted(rules, key=lambda rule: rule.id))
 
 
@@ -117,6 +132,8 @@ def _built_in(kept: Path | None) -> list[Rule]:
     files = rule_files(base)
     found = compiled.load(files, kept) if kept is not None else None
     if found is None:
+        from mlcheck.engine.loader import load_file
+
         found = [load_file(path, f"rules/{path.relative_to(base).as_posix()}", "built-in") for path in files]
         if kept is not None:
             compiled.keep(found, files, kept)

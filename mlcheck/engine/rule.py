@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from mlcheck.engine.schema import InputModel, ParamModel, RuleModel
+from mlcheck.engine.spec import InputSpec, ParamSpec, RuleSpec
 from mlcheck.engine.yamlfile import Document
 from mlcheck.lang.expression import Expression
 from mlcheck.lang.lets import Lets
@@ -38,7 +38,7 @@ VERDICT_NAMES = ("points", "steps", "episodes", "longest", "share_of_run", "heal
 MESSAGE_NAMES = ("first_step", "last_step", "run", "series", "axis", "regime")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Statistic:
     """A statistic that an input asks for, with its arguments: numbers, parameters, and what they come to."""
 
@@ -46,7 +46,7 @@ class Statistic:
     arguments: tuple[Expression, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TermSpec:
     """A stretch such as `3 points`; the amount may be the name of a parameter."""
 
@@ -59,7 +59,7 @@ class TermSpec:
         return f"{amount:g} {self.unit}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SeverityCase:
     """One line of an ordered severity: this word when the condition holds; no condition: always."""
 
@@ -67,7 +67,7 @@ class SeverityCase:
     condition: Expression | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TextCase:
     """One line of an ordered text: this template when the condition holds; no condition: always."""
 
@@ -79,7 +79,7 @@ class TextCase:
 class Rule:
     """One rule file, ready to judge."""
 
-    model: RuleModel
+    model: RuleSpec
     document: Document
     statistics: Mapping[str, Statistic]
     lets: Lets
@@ -123,7 +123,7 @@ class Rule:
         return next(iter(self.model.status))
 
     @property
-    def inputs(self) -> Mapping[str, InputModel]:
+    def inputs(self) -> Mapping[str, InputSpec]:
         """Inputs by name."""
         return self.model.inputs
 
@@ -138,7 +138,7 @@ class Rule:
         return self.model.may_cause
 
     @property
-    def parameters(self) -> Mapping[str, ParamModel]:
+    def parameters(self) -> Mapping[str, ParamSpec]:
         """Parameters by name."""
         return self.model.params
 

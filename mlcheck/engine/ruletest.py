@@ -6,6 +6,7 @@ tests:
       gradients/fc1: {abs_mean: "1e-3*0.1x10"}       # statistics: a tensor
       train/loss: "1-0.1x9"                          # values: a scalar
       val/loss: {values: "1 _ 2", every: 10, start: 5, wall: 30, split: val}
+    baseline: [{train/loss: "1-0.1x9"}]              # runs that this one is held against, each as `given`
     facts: {num_classes: 10}
     regime: supervised
     expect: [{layer: fc1, first: 5, last: 10, severity: error}]      # or [], passed, or skipped: "7 of 20 points"
@@ -30,7 +31,7 @@ from mlcheck.report import Finding, SourceStatus
 from mlcheck.store.build import build_run
 from mlcheck.store.series import Fact, Hints, Imported, RawSeries, Run
 
-TEST_KEYS = ("name", "given", "facts", "regime", "params", "restart", "source", "expect")
+TEST_KEYS = ("name", "given", "baseline", "facts", "regime", "params", "restart", "source", "expect")
 SERIES_KEYS = ("values", "every", "start", "steps", "wall", "role", "part", "file")
 _LABELS = (*FILTER_LABELS, "order")
 EXPECT_KEYS = ("first", "last", "onset", "severity", "points", "episodes", "healed", "value", "series", "confidence")
@@ -62,8 +63,14 @@ def _run(rule: Rule, index: int, test: Mapping[str, Any]) -> TestResult:
     place = rule.document.place(("tests", index))
     _known(rule, ("tests", index), test, TEST_KEYS)
     run = given_run(rule, index, test)
+    baseline = [
+        replace(
+            given_run(rule, index, {**test, "given": given}, ("tests", index, "baseline", number)), name=f"base{number}"
+        )
+        for number, given in enumerate(test.get("baseline", []))
+    ]
     params = {**rule.defaults(), **test.get("params", {})}
-    part = judge_run(run, [Selected(rule, params, None)], Causes({}))
+    part = judge_run(run, [Selected(rule, params, None)], Causes({}), baseline=baseline)
     message = _compare(rule, index, test.get("expect", []), part)
     return TestResult(rule.id, str(test.get("name", f"test {index + 1}")), str(place), not message, message)
 
@@ -80,9 +87,9 @@ def _known(rule: Rule, path: tuple[str | int, ...], data: Any, keys: Sequence[st
 # What is given
 
 
-def given_run(rule: Rule, index: int, test: Mapping[str, Any]) -> Run:
+def given_run(rule: Rule, index: int, test: Mapping[str, Any], place: tuple[str | int, ...] | None = None) -> Run:
     """The run that a test describes, built as an imported one is: roles come from the tags unless the test names them."""
-    path = ("tests", index, "given")
+    path = place or ("tests", index, "given")
     given = test.get("given", {})
     if not isinstance(given, Mapping):
         raise RuleError("`given` maps tags to values", rule.document.place(path))

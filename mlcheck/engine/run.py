@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mlcheck.arrays import median
 from mlcheck.engine import evidence, findings, summary
 from mlcheck.engine.across import IdenticalRunsRule
 from mlcheck.engine.context import RunContext
@@ -13,9 +14,15 @@ from mlcheck.engine.plugin import PluginRule
 from mlcheck.engine.rank import Causes, Place, file_causes, place_of, ranked
 from mlcheck.engine.rule import Rule
 from mlcheck.engine.select import Selected
+from mlcheck.engine.threads import in_threads
 from mlcheck.engine.verdict import Errored, Failed, Passed, Skip, Verdict
 from mlcheck.report import Finding, Outcome, Panel, RunInfo, SeriesInfo, SourceStatus
 from mlcheck.store.series import Run
+
+THREADED_POINTS = 200_000
+"""Points of a run from which two threads judge it sooner than one."""
+MOST_THREADS = 4
+"""Beyond these they wait for the interpreter more than they work."""
 
 
 @dataclass(frozen=True)
@@ -32,21 +39,31 @@ class RunPart:
 
 
 def judge_run(
-    run: Run, selected: Sequence[Selected], causes: Causes, progress: Callable[[str], None] | None = None
+    run: Run,
+    selected: Sequence[Selected],
+    causes: Causes,
+    progress: Callable[[str], None] | None = None,
+    baseline: Sequence[Run] = (),
+    *,
+    threads: int = 1,
 ) -> RunPart:
-    """Judge a run with every selected rule. A rule that raises is errored; the others are still judged."""
-    context = RunContext(run)
+    """Judge a run with every selected rule, against `baseline` runs where a rule asks for them.
+
+    A rule that raises is errored; the others are still judged. `threads`: how many may judge a long run at once.
+    """
+    context = RunContext(run, baseline)
     found: list[Finding] = []
     outcomes: list[Outcome] = []
     spacing: dict[str, float] = {}
     patience: dict[str, float] = {}
     places: dict[str, Place] = {}
+    judged = _judged_in_threads(selected, context, threads)
     for one in selected:
         if progress is not None:
             progress(one.rule.id)
         if isinstance(one.rule, IdenticalRunsRule):
             continue
-        verdicts = list(_verdicts(one, context))
+        verdicts = judged[one.rule.id] if one.rule.id in judged else _verdicts(one, context)
         for verdict in verdicts:
             if isinstance(verdict, Failed):
                 made = findings.finding(one.rule, one.params, context, verdict, one.severity)
@@ -79,6 +96,21 @@ def _sizes(context: RunContext) -> dict[int, int]:
             rank = place_of(one.role, None)[0]
             sizes[rank] = sizes.get(rank, 0) + 1
     return sizes
+
+
+def _judged_in_threads(selected: Sequence[Selected], context: RunContext, threads: int) -> dict[str, Sequence[Verdict]]:
+    """The verdicts of rules by their ids, where a run is long enough for threads to pay. Python rules know nothing of threads."""
+    if threads < 2 or sum(len(one) for one in context.logged) < THREADED_POINTS:
+        return {}
+    chosen = [one for one in selected if isinstance(one.rule, Rule)]
+
+    def judge_one(one: Selected) -> Sequence[Verdict]:
+        # The setting of the caller holds in its own thread only.
+        with np.errstate(all="ignore"):
+            return _verdicts(one, context)
+
+    found = in_threads(judge_one, chosen, min(threads, MOST_THREADS))
+    return {one.rule.id: verdicts for one, verdicts in zip(chosen, found, strict=True)}
 
 
 def _verdicts(one: Selected, context: RunContext) -> Sequence[Verdict]:
@@ -128,7 +160,7 @@ def _outcomes(rule: str, run: str, verdicts: Sequence[Verdict]) -> list[Outcome]
 
 def _spacing(failed: Failed) -> float:
     steps = np.diff(failed.axis.steps)
-    return float(np.median(steps)) if len(steps) else 0.0
+    return median(steps) if len(steps) else 0.0
 
 
 def _patience(one: Selected, failed: Failed) -> float:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from mlcheck.errors import did_you_mean
+from mlcheck.store.comparison import COMPARISON_ROLES
 from mlcheck.store.regime import REGIMES
 from mlcheck.store.roles import known_roles
 
@@ -34,7 +35,10 @@ FILTER_LABELS = (
 )
 
 
-FACT_ROLES = ("clock", "restart", "source", "hparam", "tree", "feature_importance", "class_count", "confusion")
+FACT_ROLES = (
+    *("clock", "restart", "source", "hparam", "tree", "feature_importance", "class_count", "confusion"),
+    *COMPARISON_ROLES,
+)
 """Roles of the series that mlcheck derives (language.md, "Facts are series")."""
 
 LABEL_VALUES = {
@@ -96,6 +100,11 @@ class InputModel(Strict):
     fallback: float | None = Field(None, alias="else")
     """The value of a missing optional input; NaN when left out."""
     labels: dict[str, list[str]] = Field(default_factory=dict)
+
+    @property
+    def alias(self) -> str | None:
+        """The input whose very series it binds; None where it binds series of its own, as those of a baseline run."""
+        return self.same if self.run == "self" else None
 
     @model_validator(mode="before")
     @classmethod

@@ -3,8 +3,9 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from mlcheck.engine.registry import AnyRule, Registry, is_opt_in
+from mlcheck.engine.registry import AnyRule, Registry, is_comparative, is_opt_in
 from mlcheck.errors import UsageError, did_you_mean
 from mlcheck.settings import RuleSettings
 
@@ -21,6 +22,13 @@ class Selected:
     """The user's own severity, or None."""
 
 
+Comparing = Literal["no", "also", "only"]
+LIMITS_RULE = "RUN011"
+"""It holds runs against limits that `mlcheck learn` wrote."""
+IDENTITY_RULE = "CMP001"
+"""Two trainings are the same to the last digit only where somebody took care that they are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
     """What the user asked for, from command line and configuration."""
@@ -32,6 +40,12 @@ class Selection:
     """By rule id or name, from the configuration."""
     assignments: Sequence[str] = ()
     """`RULE.param=value`, from `--set`; stronger than the configuration."""
+    comparing: Comparing = "no"
+    """Whether rules of comparisons run: no, also, or only they."""
+    learned: bool = False
+    """There are limits that were learned from good runs."""
+    identical: bool = False
+    """Runs are expected to be identical: the rule that holds every value against the baseline's is on."""
 
 
 def fits(registry: Registry, rule: AnyRule, word: str) -> bool:
@@ -55,7 +69,7 @@ def choose(registry: Registry, selection: Selection) -> list[Selected]:
             categories = {rule.category for rule in registry}
             hint = did_you_mean(word, [*registry.words(), *categories]) or "`mlcheck rules` lists them"
             raise UsageError(f"no rule, id prefix or category {word!r}; {hint}")
-    settings = {registry.get(word).id: one for word, one in (selection.settings or {}).items()}
+    settings = {_configured(registry, word, one).id: one for word, one in (selection.settings or {}).items()}
     assigned = _assignments(registry, selection.assignments)
     chosen = []
     for rule in registry:
@@ -63,20 +77,38 @@ def choose(registry: Registry, selection: Selection) -> list[Selected]:
         if not _is_on(registry, rule, selection) or own.severity == "off":
             continue
         params = dict(rule.defaults())
-        for origin, values in (("configuration", own.params), ("--set", assigned.get(rule.id, {}))):
+        for origin, values in ((own.source, own.params), ("--set", assigned.get(rule.id, {}))):
             for name, value in values.items():
                 params[name] = _checked(rule, name, value, origin)
         chosen.append(Selected(rule, params, own.severity))
     if not chosen:
-        raise UsageError("no rule is left to check: --select and --ignore leave nothing")
+        hint = ""
+        if selection.select and selection.comparing == "no":
+            hint = "; rules of comparisons need `mlcheck compare`, or --baseline-run"
+        raise UsageError(f"no rule is left to check: --select and --ignore leave nothing{hint}")
     return chosen
+
+
+def _configured(registry: Registry, word: str, own: RuleSettings) -> AnyRule:
+    """The rule that a table of the configuration names. Raises UsageError, which names the file, where there is none."""
+    try:
+        return registry.get(word)
+    except UsageError as error:
+        raise UsageError(f"{own.source}: `rules.{word}`: {error}") from None
 
 
 def _is_on(registry: Registry, rule: AnyRule, selection: Selection) -> bool:
     if any(fits(registry, rule, word) for word in selection.ignore):
         return False
+    if rule.id == LIMITS_RULE:
+        if not selection.learned:
+            return False
+    elif selection.comparing != "also" and is_comparative(rule) != (selection.comparing == "only"):
+        return False
     if selection.select:
         return any(fits(registry, rule, word) for word in selection.select)
+    if rule.id == IDENTITY_RULE and not selection.identical:
+        return False
     return not is_opt_in(rule) and rule.status == "stable"
 
 

@@ -1,6 +1,5 @@
 """What a report says of a run beside its findings: best value, coverage, overview."""
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,9 +8,19 @@ from mlcheck.engine import overview
 from mlcheck.engine.context import UNJUDGED_ROLES, RunContext
 from mlcheck.engine.findings import hours
 from mlcheck.engine.select import Selected
-from mlcheck.report import NOT_APPLICABLE, Best, Coverage, Gap, Outcome, Panel, RunInfo, SeriesInfo
+from mlcheck.report import (
+    COMPARISON_CATEGORIES,
+    NOT_APPLICABLE,
+    Best,
+    Coverage,
+    Gap,
+    Outcome,
+    Panel,
+    RunInfo,
+    SeriesInfo,
+)
 from mlcheck.store.logging_hints import hint, writer
-from mlcheck.store.series import Run, Series
+from mlcheck.store.series import Floats, Run, Series
 
 _FORMAT_NAMES = {
     "tensorboard": "TensorBoard",
@@ -29,8 +38,8 @@ _FORMAT_NAMES = {
 }
 _NO_HISTORY = frozenset({"settings"})
 """Formats of files that say something of a run and hold none of its history."""
-CURVE_CATEGORIES = frozenset({"loss", "generalisation", "reinforcement"})
-"""Categories of rules that judge how the training went."""
+CURVE_CATEGORIES = frozenset({"loss", "generalisation", "reinforcement"}) | COMPARISON_CATEGORIES
+"""Categories of rules that judge how the training went, or what it led to."""
 MIN_CURVE_POINTS = 5
 
 
@@ -168,16 +177,28 @@ def _not_finite(series: Series) -> int:
     return 0 if nonfinite is None else int((nonfinite > 0).sum())
 
 
+def _has_three(values: Floats) -> bool:
+    """Whether there are three different values or more; NaN is one."""
+    left = values[~np.isnan(values)]
+    kinds = int(len(left) < len(values))
+    while len(left) and kinds < 3:
+        left = left[left != left[0]]
+        kinds += 1
+    return kinds > 2
+
+
 def curve(context: RunContext) -> str | None:
     """sha256 over steps and values of the series that the run is judged by, 16 hexadecimal digits.
 
     The training loss where there is one: it changes with every setting. None for under five points, and for a constant, which
     says nothing of the run.
     """
+    import hashlib
+
     losses = [s for s in context.logged if s.role == "loss" and s.labels.get("split") == "train" and s.kind == "scalar"]
     for series in [*(s for s in losses if s.labels.get("primary") == "true"), *losses, *_judged_by(context.run)]:
         values = series.columns["value"]
-        if len(values) >= MIN_CURVE_POINTS and len(np.unique(values)) > 2:
+        if len(values) >= MIN_CURVE_POINTS and _has_three(values):
             digest = hashlib.sha256(series.steps.tobytes())
             digest.update(values.tobytes())
             return digest.hexdigest()[:16]

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from mlcheck.arrays import distinct, median
 from mlcheck.store import labels as words
-from mlcheck.store.series import Ints, Series
+from mlcheck.store.series import Series
 
 SHORTER = 5
 """An axis whose last step is this many times smaller while time goes by alike counts something else."""
@@ -56,7 +57,7 @@ def _placed(one: Series, longest: Series, last: int, span: float) -> Series:
     if one is longest or one.kind == "fact" or len(one) < 2:
         return one
     steps = distinct(one.steps)
-    spacing = int(np.median(np.diff(steps))) if len(steps) > 1 else 0
+    spacing = int(median(np.diff(steps))) if len(steps) > 1 else 0
     mine = int(steps[-1])
     if one.labels.get("axis") == "epoch" and spacing > 1 and 0 <= mine + spacing - last <= 2 * spacing:
         labels = {key: value for key, value in one.labels.items() if key != "axis"}
@@ -79,12 +80,3 @@ def _span(one: Series) -> float:
     """Seconds from the first to the last record; 0 where unknown."""
     finite = one.wall_times[np.isfinite(one.wall_times)]
     return float(finite.max() - finite.min()) if len(finite) else 0.0
-
-
-def distinct(steps: Ints) -> Ints:
-    """The distinct steps, ascending: as np.unique, which is slow where they are in order, as they nearly always are."""
-    if not len(steps) or (steps[1:] < steps[:-1]).any():
-        return np.unique(steps)
-    first = np.ones(len(steps), dtype=bool)
-    first[1:] = steps[1:] != steps[:-1]
-    return steps[first]

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcheck.arrays import distinct, median
 from mlcheck.report import SourceStatus
 from mlcheck.store.facts import number
 from mlcheck.store.primary import steps_with_several_values
@@ -92,14 +93,15 @@ def _clock(logged: Sequence[Series], main: Series) -> list[Series]:
     left out.
     """
     mine = [one for one in logged if one.axis == main.axis and one.role not in _UNTIMED]
-    steps = np.concatenate([one.steps for one in mine])
-    walls = np.concatenate([one.wall_times for one in mine])
-    known = np.isfinite(walls)
-    if not known.any():
-        return []
-    steps, walls = steps[known], walls[known]
     begins = main.wall_times[main.segments[1:]]
-    begins = np.unique(begins[np.isfinite(begins)])
+    begins = np.unique(begins[np.isfinite(begins)]) if len(begins) else begins
+    rows = [_timed(one) for one in mine]
+    # Rows of one step are one row in the end: with a single session they may meet before they are sorted.
+    pieces = rows if len(begins) else _earliest(rows)
+    steps = np.concatenate([piece[0] for piece in pieces])
+    walls = np.concatenate([piece[1] for piece in pieces])
+    if not len(walls):
+        return []
     session = np.searchsorted(begins, walls, side="right")
     pieces_steps, pieces_walls, starts, length = [], [], [], 0
     for number_of_session in range(len(begins) + 1):
@@ -127,6 +129,28 @@ def _clock(logged: Sequence[Series], main: Series) -> list[Series]:
     ]
 
 
+def _timed(one: Series) -> tuple[Ints, Floats]:
+    """The steps and wall times of the rows whose wall time is known."""
+    known = np.isfinite(one.wall_times)
+    return (one.steps, one.wall_times) if known.all() else (one.steps[known], one.wall_times[known])
+
+
+def _earliest(pieces: Sequence[tuple[Ints, Floats]]) -> list[tuple[Ints, Floats]]:
+    """Pieces with the same steps as one, row by row the earliest wall time: most tags of a run are logged at the same steps."""
+    groups: dict[tuple[int, int, int], list[tuple[Ints, Floats]]] = {}
+    for steps, walls in pieces:
+        if not len(steps):
+            continue
+        alike = groups.setdefault((len(steps), int(steps[0]), int(steps[-1])), [])
+        for place, (others, earliest) in enumerate(alike):
+            if others is steps or np.array_equal(others, steps):
+                alike[place] = (others, np.minimum(earliest, walls))
+                break
+        else:
+            alike.append((steps, walls))
+    return [piece for alike in groups.values() for piece in alike] or [(np.empty(0, dtype=np.int64), np.empty(0))]
+
+
 def _first_walls(steps: Ints, walls: Floats, chosen: Bools) -> tuple[Ints, Floats]:
     """Distinct steps of the chosen rows, ascending, each with its first wall time; those at which it goes back are left out."""
     steps, walls = steps[chosen], walls[chosen]
@@ -146,7 +170,7 @@ def _evaluated(logged: Sequence[Series], clock: Floats) -> Floats:
     known = np.sort(np.concatenate(walls)) if walls else np.empty(0)
     known = known[np.isfinite(known)]
     until = np.searchsorted(known, clock, side="right")
-    before = np.concatenate([[0], np.searchsorted(known, clock[:-1], side="right")])
+    before = np.concatenate([[0], until[:-1]])
     return (until > before).astype(np.float64)
 
 
@@ -204,7 +228,7 @@ def _row(step: int, wall: float = float("nan"), **columns: float) -> dict[str, f
 def _restart(main: Series, start: int) -> dict[str, float]:
     step = int(main.steps[start])
     before = slice(0, start)
-    overlap = len(np.unique(main.steps[before][main.steps[before] >= step]))
+    overlap = len(distinct(main.steps[before][main.steps[before] >= step]))
     values = main.columns.get("value", np.empty(0))
     jump = float("nan")
     if len(values) and main.role == "loss":
@@ -220,7 +244,7 @@ def _restart(main: Series, start: int) -> dict[str, float]:
 def _level(values: Floats, last: bool) -> float:
     finite = values[np.isfinite(values)]
     chosen = finite[-LEVEL_POINTS:] if last else finite[:LEVEL_POINTS]
-    return float(np.median(chosen)) if len(chosen) else float("nan")
+    return median(chosen)
 
 
 def _repeated(one: Series) -> Ints:

@@ -5,14 +5,13 @@ Which keys state which fact is data (data/facts.toml). A fact is never guessed: 
 
 import math
 import re
-import tomllib
 from collections.abc import Sequence, Set
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mlcheck.store.series import Fact, Series
+from mlcheck.store.tables import table
 
 Value = str | float | bool
 
@@ -46,7 +45,7 @@ class _Entry(NamedTuple):
 
 @cache
 def _entries() -> tuple[_Entry, ...]:
-    data = tomllib.loads(files("mlcheck.store").joinpath("data/facts.toml").read_text(encoding="utf-8"))
+    data = table("facts")
     return tuple(
         _Entry(
             entry["name"],

@@ -17,6 +17,8 @@ Kept: `seed_1`, `fold3`, `lr=0.1`, `seed/1`, `CartPole-v1`, `Homework07`, `bs32`
 import re
 from functools import lru_cache
 
+from mlcheck.store.tables import Pattern
+
 _COUNTED = (
     "version|ver|run|runs|exp|expt|exps|experiment|experiment_run|trial|try|attempt|job|slurm|session|rerun"
     "|train|val|predict|detect|segment|classify"
@@ -25,40 +27,41 @@ _ALGORITHMS = (
     "PPO|RecurrentPPO|MaskablePPO|DQN|QRDQN|QR-DQN|A2C|A3C|SAC|TD3|DDPG|TRPO|ARS|TQC|CrossQ|HER|ACER|ACKTR|GAIL|BC"
     "|IMPALA|APEX"
 )
-_SETTINGS = re.compile(
+_SETTINGS = Pattern(
     r"(?:seeds?|folds?|lr|learning[_-]?rate|bs|batch(?:[_-]?size)?|dim|size|layers?|hidden|depth|width|k|n|heads?|epochs?|steps?|classes|rank|worker|env|agent|level|stage|task)$",
     re.IGNORECASE,
 )
 
-_EVENT_FILE = re.compile(r"^events\.out\.tfevents.*$")
-_STAMPED = re.compile(r"^1[0-9]{9}(?:\.\d+)?(?:\..*)?$")
+_EVENT_FILE = Pattern(r"^events\.out\.tfevents.*$")
+_STAMPED = Pattern(r"^1[0-9]{9}(?:\.\d+)?(?:\..*)?$")
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
-_HOST = re.compile(rf"^{_MONTH}\d\d_\d\d-\d\d-\d\d(?:_(?P<rest>.*))?$")
+_HOST = Pattern(rf"^{_MONTH}\d\d_\d\d-\d\d-\d\d(?:_(?P<rest>.*))?$")
 # A comment is glued to the host: `nodeLR_0.1_BATCH_16`, the example of torch's SummaryWriter.
-_SETTING_IN_COMMENT = re.compile(
+_SETTING_IN_COMMENT = Pattern(
     r"[A-Za-z]\w*?=[^_,\s]+"
     r"|(?:(?<![A-Za-z])(?:lr|bs|batch|batch_size|seed|fold|wd)|(?<![A-Z])(?:LR|BS|BATCH|BATCH_SIZE|SEED|FOLD|WD))_?-?[0-9][0-9.e-]*"
 )
-_WANDB = re.compile(r"^(?P<kept>(?:offline-)?run)-\d{8}_\d{6}-\w+$")
+_WANDB = Pattern(r"^(?P<kept>(?:offline-)?run)-\d{8}_\d{6}-\w+$")
 
 _TIME = r"\d{2}[-_:.h]?\d{2}(?:[-_:.m]?\d{2}s?)?(?:[.,]\d{1,6})?"
 _DATE = r"(?:19|20)\d{2}(?P<d>[-_.]?)(?:0[1-9]|1[0-2])(?P=d)(?:0[1-9]|[12]\d|3[01])"
 _STAMPS = (
-    re.compile(rf"(?<![0-9]){_DATE}(?:[-_T ]{{1,2}}{_TIME})?Z?(?![0-9])"),
-    re.compile(rf"(?<![A-Za-z]){_MONTH}[-_]?\d{{1,2}}(?:[-_]{_TIME})?(?![0-9A-Za-z])"),
-    re.compile(r"(?<![0-9.])1[0-9]{9}(?:[0-9]{3})?(?:\.\d+)?(?![0-9])"),
-    re.compile(r"^\d{2}-\d{2}-\d{2}$"),
+    Pattern(rf"(?<![0-9]){_DATE}(?:[-_T ]{{1,2}}{_TIME})?Z?(?![0-9])"),
+    Pattern(rf"(?<![A-Za-z]){_MONTH}[-_]?\d{{1,2}}(?:[-_]{_TIME})?(?![0-9A-Za-z])"),
+    Pattern(r"(?<![0-9.])1[0-9]{9}(?:[0-9]{3})?(?:\.\d+)?(?![0-9])"),
+    Pattern(r"^\d{2}-\d{2}-\d{2}$"),
 )
-_RAY = re.compile(r"(?<=[_-])[0-9a-f]{5,8}_\d{5}(?:_\d+)?(?=[_-]|$)")
-_UUID = re.compile(r"(?<![0-9a-z])[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}(?![0-9a-z])", re.I)
-_HEX = re.compile(r"^(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}$")
-_COUNTER = re.compile(rf"(?<![A-Za-z0-9])(?P<word>{_COUNTED})[-_.]?\d+(?![0-9.A-Za-z=])", re.IGNORECASE)
-_ALGORITHM = re.compile(rf"^(?P<word>{_ALGORITHMS})_\d+$")
+_RAY = Pattern(r"(?<=[_-])[0-9a-f]{5,8}_\d{5}(?:_\d+)?(?=[_-]|$)")
+_UUID = Pattern(r"(?<![0-9a-z])[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}(?![0-9a-z])", re.I)
+_HEX = Pattern(r"^(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{7,64}$")
+_COUNTER = Pattern(rf"(?<![A-Za-z0-9])(?P<word>{_COUNTED})[-_.]?\d+(?![0-9.A-Za-z=])", re.IGNORECASE)
+_ALGORITHM = Pattern(rf"^(?P<word>{_ALGORITHMS})_\d+$")
 _LONGEST = 300
 """File systems allow 255 bytes a name; longer parts are tags, which name no run."""
+_SHORTEST_UUID = 32
 _CUT = "\0"
-_AT_EDGE = re.compile(rf"^[-_. {_CUT}]*{_CUT}[-_. ]*|[-_. ]*{_CUT}[-_. {_CUT}]*$")
-_INSIDE = re.compile(rf"([-_. ]?)[-_. {_CUT}]*{_CUT}[-_. {_CUT}]*")
+_AT_EDGE = Pattern(rf"^[-_. {_CUT}]*{_CUT}[-_. ]*|[-_. ]*{_CUT}[-_. {_CUT}]*$")
+_INSIDE = Pattern(rf"([-_. ]?)[-_. {_CUT}]*{_CUT}[-_. {_CUT}]*")
 
 
 @lru_cache(maxsize=65536)
@@ -77,13 +80,16 @@ def lane(relative_path: str) -> str:
 def _component(part: str, above: str) -> str:
     if len(part) > _LONGEST:
         return part
+    if not any(map(str.isdigit, part)) and len(part) < _SHORTEST_UUID and not part.startswith("events."):
+        # Whatever is taken out holds a digit.
+        return part.replace(_CUT, "")
     if part.isdigit():
         return part if _SETTINGS.match(above) else ""
     if _EVENT_FILE.match(part) or _STAMPED.match(part):
         return ""
     host = _HOST.match(part)
     if host:
-        return "_".join(_SETTING_IN_COMMENT.findall(host["rest"] or ""))
+        return "_".join(_SETTING_IN_COMMENT.compiled.findall(host["rest"] or ""))
     wandb = _WANDB.match(part)
     if wandb:
         return wandb["kept"]

@@ -1,19 +1,17 @@
 """How to log what a run lacks, in the words of the writer that it used (data/logging.toml)."""
 
-import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.resources import files
 
 from mlcheck.store import labels as words
 from mlcheck.store.series import Fact, Series
+from mlcheck.store.tables import Pattern, table
 
 
 @cache
-def _table() -> tuple[tuple[tuple[str, re.Pattern[str]], ...], Mapping[str, Mapping[str, str]]]:
-    data = tomllib.loads(files("mlcheck.store").joinpath("data/logging.toml").read_text(encoding="utf-8"))
-    writers = tuple((entry["name"], re.compile(entry["tags"])) for entry in data["writer"])
+def _table() -> tuple[tuple[tuple[str, Pattern], ...], Mapping[str, Mapping[str, str]]]:
+    data = table("logging")
+    writers = tuple((entry["name"], Pattern(entry["tags"])) for entry in data["writer"])
     return writers, data["how"]
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from mlcheck.arrays import distinct
 from mlcheck.store.series import Ints, Series
 
 TOTALS = (
@@ -70,13 +71,13 @@ def steps_with_several_values(series: Series) -> Ints:
     same_step[series.segments[1:] - 1] = False
     rows = np.flatnonzero(same_step)
     differ = (values[rows + 1] != values[rows]) & ~(np.isnan(values[rows + 1]) & np.isnan(values[rows]))
-    return np.unique(series.steps[rows[differ] + 1])
+    return distinct(series.steps[rows[differ] + 1])
 
 
 def is_mixture(series: Series) -> bool:
     """Whether at least `MIXED` of a scalar's steps hold several different values."""
     several = len(steps_with_several_values(series))
-    return several > 0 and several >= MIXED * len(np.unique(series.steps))
+    return several > 0 and several >= MIXED * len(distinct(series.steps))
 
 
 def with_primary(series: Sequence[Series]) -> list[Series]:

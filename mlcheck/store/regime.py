@@ -4,18 +4,16 @@ The table is data (data/regimes.toml): which roles, tags and stated settings mak
 on which no rule about the shape of a loss gives an error.
 """
 
-import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
 
 from mlcheck.store import labels as words
 from mlcheck.store.series import Fact, Regime, Series
+from mlcheck.store.tables import Pattern, table
 
 REGIMES = (
     "supervised",
@@ -53,11 +51,11 @@ class _Entry:
     name: str
     why: str
     roles: frozenset[str] = frozenset()
-    tags: re.Pattern[str] | None = None
-    raw: re.Pattern[str] | None = None
-    also: re.Pattern[str] | None = None
-    facts: re.Pattern[str] | None = None
-    unless_facts: re.Pattern[str] | None = None
+    tags: Pattern | None = None
+    raw: Pattern | None = None
+    also: Pattern | None = None
+    facts: Pattern | None = None
+    unless_facts: Pattern | None = None
     splits: bool = False
     needs_any: frozenset[str] = frozenset()
     unless_roles: frozenset[str] = frozenset()
@@ -74,13 +72,13 @@ class _Smoke:
 
 @cache
 def _table() -> tuple[_Smoke, tuple[_Entry, ...]]:
-    data = tomllib.loads(files("mlcheck.store").joinpath("data/regimes.toml").read_text(encoding="utf-8"))
+    data = table("regimes")
     return _Smoke(**data["smoke"]), tuple(_entry(one) for one in data["regime"])
 
 
 def _entry(one: Mapping[str, Any]) -> _Entry:
-    def pattern(key: str) -> re.Pattern[str] | None:
-        return re.compile(one[key]) if key in one else None
+    def pattern(key: str) -> Pattern | None:
+        return Pattern(one[key]) if key in one else None
 
     return _Entry(
         name=one["name"],
@@ -163,12 +161,12 @@ def _smoke(logged: Sequence[Series], limits: _Smoke) -> str | None:
     last = {
         axis: max((int(one.steps.max()) for one in logged if one.axis == axis), default=0) for axis in ("step", "epoch")
     }
-    walls = [one.wall_times[np.isfinite(one.wall_times)] for one in logged]
-    walls = [wall for wall in walls if len(wall)]
-    seconds = max(float(w.max()) for w in walls) - min(float(w.min()) for w in walls) if walls else 0.0
     other_axes = any(one.axis not in last for one in judged)
     if points >= limits.points or last["step"] >= limits.steps or last["epoch"] >= limits.epochs or other_axes:
         return None
+    walls = [one.wall_times[np.isfinite(one.wall_times)] for one in logged]
+    walls = [wall for wall in walls if len(wall)]
+    seconds = max(float(w.max()) for w in walls) - min(float(w.min()) for w in walls) if walls else 0.0
     if seconds >= limits.seconds:
         return None
     return f"very short: {points} logged point{'s' if points > 1 else ''}, last step {max(last.values())}"

@@ -9,17 +9,16 @@ Labels given here: split, layer, param, metric, group, freq, axis, better, certa
 """
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache
-from importlib.resources import files
 from typing import Any, NamedTuple
 
 from mlcheck.store import labels as words
 from mlcheck.store.parameters import activation_function, once, split_parameter
 from mlcheck.store.series import Hints
+from mlcheck.store.tables import Pattern, table
 from mlcheck.store.vocabulary import Vocabulary
 
 
@@ -55,8 +54,8 @@ class Role(NamedTuple):
 
 
 class _Pattern(NamedTuple):
-    conditions: tuple[tuple[str, re.Pattern[str]], ...]
-    unless: re.Pattern[str] | None
+    conditions: tuple[tuple[str, Pattern], ...]
+    unless: Pattern | None
     bare: bool
     role: str
     labels: Mapping[str, str]
@@ -132,7 +131,7 @@ _DEVICE = re.compile(r"\b(?:gpu|cuda)[ :]?(\d+)\b")
 
 @cache
 def _table() -> _Table:
-    data = tomllib.loads(files("mlcheck.store").joinpath("data/roles.toml").read_text(encoding="utf-8"))
+    data = table("roles")
     roles = {name: Role(**entry) for name, entry in data["role"].items()}
     scalars = tuple(_pattern(entry) for entry in data["pattern"])
     vocabulary = Vocabulary([pattern.conditions[-1][1].pattern for pattern in scalars])
@@ -140,10 +139,10 @@ def _table() -> _Table:
 
 
 def _pattern(entry: Mapping[str, Any]) -> _Pattern:
-    conditions = tuple((key, re.compile(entry[key], _flags(key))) for key in _SUBJECTS if key in entry)
+    conditions = tuple((key, Pattern(entry[key], _flags(key))) for key in _SUBJECTS if key in entry)
     return _Pattern(
         conditions,
-        re.compile(entry["unless"]) if "unless" in entry else None,
+        Pattern(entry["unless"]) if "unless" in entry else None,
         bool(entry.get("bare", False)),
         entry["role"],
         entry.get("labels", {}),
@@ -263,12 +262,12 @@ def _winner(kind: str, subjects: Mapping[str, str]) -> _Pattern | None:
 
 
 def _candidates(kind: str, name: str, tag: str) -> Iterable[_Pattern]:
-    table = _table()
+    known = _table()
     if kind == "tensor":
-        return table.tensors
+        return known.tensors
     # Only capitals make a normal form differ from its tag in letters that stand together.
     text = name if tag.islower() else f"{name}\n{tag.lower()}"
-    return [table.scalars[number] for number in table.vocabulary.candidates(text)]
+    return [known.scalars[number] for number in known.vocabulary.candidates(text)]
 
 
 def _match(pattern: _Pattern, subjects: Mapping[str, str]) -> tuple[str, dict[str, str]] | None:
@@ -280,7 +279,7 @@ def _match(pattern: _Pattern, subjects: Mapping[str, str]) -> tuple[str, dict[st
         if found is None:
             return None
         text = found.group().strip(" /")
-        if regex.groupindex:
+        if regex.compiled.groupindex:
             groups |= {name: text for name, text in found.groupdict().items() if text}
     if pattern.bare:
         parameter = split_parameter(subjects["tag"])

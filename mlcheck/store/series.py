@@ -42,6 +42,8 @@ class Hints:
     """Activation function whose output it is, where the file says so: relu, tanh, sigmoid."""
     labels: tuple[tuple[str, str], ...] = ()
     """Labels of a derived fact: `(("feature", "f0"), ("group", "gain"))`."""
+    undefined: tuple[tuple[str, str], ...] = ()
+    """Statistics of a derived fact that have no value, with the reason: `(("relative", "the old model is never right"),)`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mlcheck.arrays import median
 from mlcheck.store.series import Ints
 
 CYCLES = 3
@@ -71,7 +72,7 @@ def _period(steps: Ints, falls: Ints) -> int | None:
     if np.ptp(firsts) > allowed or np.ptp(spans) > allowed or int(steps[-1] - firsts[-1]) > longest + allowed:
         return None
     gaps = np.diff(steps)
-    spacing = int(np.median(gaps[gaps > 0]))
+    spacing = int(median(gaps[gaps > 0]))
     period = longest + max(spacing, 1)
     return period if (len(starts) + 1) * period < _FAR else None
 

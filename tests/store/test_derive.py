@@ -4,7 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from mlcheck.store import derive
 from mlcheck.store.build import build_run
 from mlcheck.store.series import Fact, Imported, Run, Series
 from tests.store.builders import START, by_tag, imported, raw
@@ -164,3 +167,32 @@ def test_a_tag_may_be_called_like_a_fact() -> None:
     names = [one.name for one in run.series]
     assert len(names) == len(set(names))
     assert by_tag(run.series, "mlcheck/clock").kind == "scalar"
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(st.integers(0, 6), min_size=1, max_size=5).map(sorted),
+            st.sampled_from([0.0, 0.5, 3.0]),
+            st.sampled_from([0, 1]),
+        ),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_the_clock_has_the_first_wall_time_of_each_step(logged: list[tuple[list[int], float, int]]) -> None:
+    """Series that share their steps are put together first; the definition knows nothing of that."""
+    pieces = []
+    for steps, late, unknown in logged:
+        walls = np.array(steps, dtype=np.float64) * 10 + late
+        walls[:unknown] = np.nan
+        pieces.append((np.array(steps, dtype=np.int64), walls))
+    known = [(steps[np.isfinite(walls)], walls[np.isfinite(walls)]) for steps, walls in pieces]
+    merged = derive._earliest(known)
+    expected: dict[int, float] = {}
+    for steps, walls in known:
+        for step, wall in zip(steps.tolist(), walls.tolist(), strict=True):
+            expected[step] = min(wall, expected.get(step, math.inf))
+    steps, walls = (np.concatenate([piece[at] for piece in merged]) for at in (0, 1))
+    found = derive._first_walls(steps, walls, np.ones(len(steps), dtype=bool))
+    assert dict(zip(found[0].tolist(), found[1].tolist(), strict=True)) == expected

@@ -15,12 +15,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mlcheck.store.cache.codec import Parts, from_tables, to_tables
+from mlcheck.store.cache.arrow import mapped
+from mlcheck.store.cache.codec import Parts, from_columns, to_tables
 from mlcheck.store.cache.identity import Identity, edges
 from mlcheck.store.series import Imported
 from mlcheck.store.tensors.request import Request
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever an importer or the store would make something else of the same file."""
 LIMIT = 2 << 30
 """Bytes that the cache may hold by default."""
@@ -171,14 +172,12 @@ def _save(paths: Sequence[Path], entry: Entry) -> None:
 
 
 def _load(paths: Sequence[Path]) -> Entry:
-    import pyarrow as pa
-
-    tables = [pa.ipc.open_file(pa.memory_map(str(path))).read_all() for path in paths]
-    heads: list[Mapping[str, Any]] = [json.loads(table.schema.metadata[_INDEX]) for table in tables]
+    tables = [mapped(path) for path in paths]
+    heads: list[Mapping[str, Any]] = [json.loads(table.metadata[_INDEX]) for table in tables]
     if heads[0]["token"] != heads[1]["token"]:
         raise ValueError("the two files are of different writes")
     return Entry(
-        from_tables(heads[0]["parts"], *tables),
+        from_columns(heads[0]["parts"], *(table.columns for table in tables)),
         tuple(Identity(**one) for one in heads[0]["files"]),
         heads[0]["edges"],
         heads[0]["resume_at"],

@@ -26,10 +26,13 @@ def to_tables(parts: Parts) -> tuple[list[dict[str, Any]], Any, Any]:
     return index, _table(scalars, ["value"]), _table(others, names)
 
 
-def from_tables(index: Sequence[Mapping[str, Any]], scalars: Any, others: Any) -> list[tuple[str, Imported]]:
-    """The reverse of `to_tables`; arrays are views of the tables. Raises KeyError, TypeError or ValueError for other data."""
-    plain, rest = _columns(scalars), _columns(others)
-    return [(entry["part"], _imported(entry, plain, rest)) for entry in index]
+def from_columns(
+    index: Sequence[Mapping[str, Any]], scalars: Mapping[str, Any], others: Mapping[str, Any]
+) -> list[tuple[str, Imported]]:
+    """The reverse of `to_tables`, from the columns of the tables by name; arrays are views of them. Raises KeyError, TypeError or
+    ValueError for other data.
+    """
+    return [(entry["part"], _imported(entry, scalars, others)) for entry in index]
 
 
 def _is_plain(one: RawSeries) -> bool:
@@ -55,16 +58,6 @@ def _table(series: Sequence[RawSeries], names: Sequence[str]) -> Any:
         pieces = [one.columns[name] if name in one.columns else np.full(len(one.steps), np.nan) for one in series]
         columns[f"v:{name}"] = np.concatenate([np.empty(0), *pieces])
     return pa.table(columns)
-
-
-def _columns(table: Any) -> dict[str, Any]:
-    found = {}
-    for name in table.column_names:
-        chunks = table.column(name).chunks
-        if len(chunks) > 1:
-            raise ValueError("a column in several pieces")
-        found[name] = chunks[0].to_numpy(zero_copy_only=True) if chunks else np.empty(0)
-    return found
 
 
 def _entry(part: str, imported: Imported, offsets: Mapping[int, int]) -> dict[str, Any]:

@@ -2,18 +2,23 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlcheck import __version__
 from mlcheck.errors import UsageError
-from mlcheck.store.cache.cache import LIMIT, Cache
+
+if TYPE_CHECKING:
+    from mlcheck.store.cache.cache import Cache
 
 DIRECTORY = "MLCHECK_CACHE_DIR"
 SIZE = "MLCHECK_CACHE_SIZE"
 """Megabytes."""
 
 
-def user_cache() -> Cache:
+def user_cache() -> "Cache":
     """The cache, at `MLCHECK_CACHE_DIR` where that is set. Raises UsageError for a size that is no number."""
+    from mlcheck.store.cache.cache import LIMIT, Cache
+
     text = os.environ.get(SIZE, "")
     try:
         limit = int(float(text) * 1e6) if text else LIMIT
