@@ -11,6 +11,8 @@ from typing import Literal
 
 SCHEMA = "mlcheck.report/1"
 
+COMPARISON_CATEGORIES = frozenset({"comparison", "updates", "embeddings", "rewriting"})
+"""Categories of the rules that judge a run or a model against another one."""
 NOT_APPLICABLE = frozenset({"regime", "unlogged", "undumped"})
 """Kinds of skipped outcome of a rule that does not apply to the run: not for its regime, or for something that it need not log."""
 
@@ -337,9 +339,9 @@ class Panel:
 
     run: str
     title: str
-    """The series; of a heatmap its statistic and what it is of. Rows of one run and title make a heatmap."""
+    """The series; of a heatmap its statistic and what it is of. Rows of one run, kind and title make one chart."""
     kind: str
-    """line; heatmap: one row, a layer over steps."""
+    """line; heatmap: one row, a layer over steps; distribution: one row, a statistic of a tensor over steps."""
     evidence: Evidence
 
 
@@ -350,6 +352,26 @@ class Note:
     kind: str
     """name, baseline, suppression, config, path, limit …"""
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One number of a comparison, whatever the rules say of it."""
+
+    subject: str
+    """What was measured: `flips`, `val/loss against the baseline`."""
+    statistic: str
+    """`negative_flip_rate`, `best`."""
+    value: float | None
+    """None where it is undefined; then `note` says why."""
+    base: float | None = None
+    """The same of the baseline, where it has one."""
+    low: float | None = None
+    """Bounds of the confidence interval, where there is one."""
+    high: float | None = None
+    note: str = ""
+    headline: bool = False
+    """Shown in tables; the others are in the JSON report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -390,6 +412,8 @@ class Report:
     notes: tuple[Note, ...] = ()
     splits: tuple[SettingSplit, ...] = ()
     identical: tuple[IdenticalRuns, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+    """Of `mlcheck compare`: what was measured, beside what rules say of it."""
     fail_on: FailOn = "error"
     fail_when: str = "any"
     """Of several runs: `any`, `all`, or the share (0 to 1) that must have a finding at or above `fail_on`."""

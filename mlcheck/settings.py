@@ -3,7 +3,9 @@ unknown key an error with a suggestion. What stands higher wins, key by key: com
 """
 
 import datetime
+import math
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -20,6 +22,8 @@ Scalar = str | float | bool
 
 FAIL_ON = ("error", "warning", "info", "never")
 SEVERITIES = ("error", "warning", "info")
+LEAST_CHARS = 2_000
+"""Fewer characters hold no Markdown report that says what it must."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,8 @@ class RuleSettings:
     severity: str | None = None
     """error, warning, info, or off."""
     params: Mapping[str, Scalar] = field(default_factory=dict)
+    source: str = field(default="configuration", compare=False)
+    """The file that says so, for errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +69,44 @@ class RunSettings:
     """What holds for some runs only."""
 
     match: Sequence[str]
-    """Globs over the run's name or path."""
+    """Globs over the run's name, path or lane."""
     rules: Mapping[str, RuleSettings] = field(default_factory=dict)
     regime: str | None = None
 
-    def fits(self, name: str, path: str) -> bool:
-        """Whether a run is meant."""
-        return any(fnmatchcase(word, glob) for glob in self.match for word in (name, path))
+    def fits(self, *words: str) -> bool:
+        """Whether a run of this name, path and lane is meant."""
+        return any(fnmatchcase(word, glob) for glob in self.match for word in words)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Repeated runs that are judged together (language.md fix 5)."""
+
+    pattern: str
+    """Regular expression over the run's name; runs whose names are equal outside of its groups belong together: `lr1-seed(\\d+)`."""
+    across: str = "all"
+    """any: each finding stands for itself; majority, all: in that many of the runs that could be judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit that `mlcheck learn` took from good runs."""
+
+    run: str
+    """Glob over the run's name or lane."""
+    series: str
+    """Name of the series; empty for a number of the whole run."""
+    statistic: str
+    """best, final, median, step_seconds."""
+    high: float | None
+    """The run may reach up to this; None where it is harmful to be low."""
+    low: float | None
+    usual: float
+    """Median of the good runs."""
+    noise: float
+    """Their standard deviation, or the noise within them if that is greater."""
+    runs: int
+    """Good runs that it is taken from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +120,8 @@ class Settings:
     """any, all, or a share of the runs, such as `20%`."""
     min_severity: str | None = None
     output: Sequence[str] = ()
+    max_chars: int | None = None
+    """Longest Markdown."""
     regime: str | None = None
     strict: bool = False
     jobs: int | None = None
@@ -93,6 +132,9 @@ class Settings:
     """By rule id or name."""
     runs: Sequence[RunSettings] = ()
     """Settings for the runs that match; a later table wins."""
+    groups: Sequence[Group] = ()
+    limits: Sequence[Limit] = ()
+    """What `mlcheck learn` wrote."""
     suppress: Sequence[Suppression] = ()
     baseline: str | None = None
     """Findings that are accepted: a file that `mlcheck baseline write` wrote, relative to the configuration file."""
@@ -108,6 +150,8 @@ class Settings:
     """Key to where its value came from, for every key that was set."""
 
 
+ACROSS = ("any", "majority", "all")
+"""How many runs of a group must have a finding."""
 PROFILES = ("smoke",)
 """Names of the files in `profiles/`."""
 
@@ -125,7 +169,7 @@ def over(upper: Settings, lower: Settings) -> Settings:
         mine, theirs = getattr(upper, name), getattr(lower, name)
         if name == "rules":
             values[name] = {**theirs, **{rule: _merged(theirs.get(rule), one) for rule, one in mine.items()}}
-        elif name in ("roles", "runs", "suppress"):
+        elif name in ("roles", "runs", "groups", "limits", "suppress"):
             # The first role that matches wins, and the last table for a run.
             values[name] = (*mine, *theirs) if name == "roles" else (*theirs, *mine)
         else:
@@ -137,13 +181,13 @@ def over(upper: Settings, lower: Settings) -> Settings:
 def _merged(lower: RuleSettings | None, upper: RuleSettings) -> RuleSettings:
     if lower is None:
         return upper
-    return RuleSettings(upper.severity or lower.severity, {**lower.params, **upper.params})
+    return RuleSettings(upper.severity or lower.severity, {**lower.params, **upper.params}, upper.source)
 
 
 PREFIX = "MLCHECK_"
 _FROM_ENVIRONMENT = (
-    "select", "ignore", "fail-on", "fail-when", "min-severity", "output", "regime", "strict", "jobs", "rules-dirs", "baseline",
-    "require", "expect", "allow-empty", "profile",
+    "select", "ignore", "fail-on", "fail-when", "min-severity", "output", "max-chars", "regime", "strict", "jobs", "rules-dirs",
+    "baseline", "require", "expect", "allow-empty", "profile",
 )  # fmt: skip
 """Keys whose value fits into a variable."""
 
@@ -170,7 +214,7 @@ def _typed(key: str, text: str) -> Any:
         return [word.strip() for word in text.split(",") if word.strip()]
     if key in ("strict", "allow-empty"):
         return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}.get(text.lower(), text)
-    return int(text) if key == "jobs" and text.isdigit() else text
+    return int(text) if key in ("jobs", "max-chars") and text.isdecimal() else text
 
 
 def profile(name: str) -> Settings:
@@ -250,9 +294,12 @@ class _Checker:
             "fail-when": self.text,
             "strict": self.flag,
             "jobs": self.count,
+            "max-chars": lambda key, value: self.count(key, value, LEAST_CHARS),
             "roles": self.roles,
             "rules": self.rules,
             "runs": self.runs,
+            "groups": self.groups,
+            "limits": self.limits,
             "suppress": self.suppressions,
             "baseline": self.text,
             "require": self.words,
@@ -289,9 +336,9 @@ class _Checker:
             raise self.fail(f"`{key}` must be true or false, not {value!r}")
         return value
 
-    def count(self, key: str, value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise self.fail(f"`{key}` must be a whole number from 1, not {value!r}")
+    def count(self, key: str, value: Any, least: int = 1) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise self.fail(f"`{key}` must be a whole number from {least:,}, not {value!r}")
         return value
 
     def roles(self, key: str, value: Any) -> tuple[RoleSetting, ...]:
@@ -328,6 +375,46 @@ class _Checker:
             globs = self.words(f"{name}.match", table["match"])
             found.append(RunSettings(globs, self.rules(f"{name}.rules", table.get("rules", {})), regime))
         return tuple(found)
+
+    def groups(self, key: str, value: Any) -> tuple[Group, ...]:
+        if not isinstance(value, list):
+            raise self.fail('`groups` is a list of tables: [[groups]] with `pattern = "seed(\\d+)"` and `across`')
+        found = []
+        for number, given in enumerate(value, 1):
+            name = f"groups[{number}]"
+            table = self.table(name, given, ("pattern", "across"))
+            pattern = self.text(f"{name}.pattern", table.get("pattern"))
+            try:
+                groups = re.compile(pattern).groups
+            except re.error as error:
+                raise self.fail(f"`{name}.pattern` is no regular expression: {error}") from None
+            if not groups:
+                raise self.fail(f'`{name}.pattern` has no group for what differs between the runs: "seed(\\d+)"')
+            found.append(Group(pattern, self.choice(f"{name}.across", table.get("across", "all"), ACROSS)))
+        return tuple(found)
+
+    def limits(self, key: str, value: Any) -> tuple[Limit, ...]:
+        if not isinstance(value, list):
+            raise self.fail("`limits` is a list of tables [[limits]]; `mlcheck learn` writes them")
+        found = []
+        for number, given in enumerate(value, 1):
+            name = f"limits[{number}]"
+            table = self.table(name, given, tuple(one.name for one in fields(Limit)))
+            texts = {one: self.text(f"{name}.{one}", table.get(one)) for one in ("run", "series", "statistic")}
+            bounds = {one: self.number(f"{name}.{one}", table[one]) for one in ("low", "high") if one in table}
+            if len(bounds) != 1:
+                raise self.fail(f"`{name}` needs one of `low` and `high`")
+            usual, noise = (self.number(f"{name}.{one}", table.get(one, 0.0)) for one in ("usual", "noise"))
+            runs = self.count(f"{name}.runs", table.get("runs", 1))
+            found.append(
+                Limit(**texts, high=bounds.get("high"), low=bounds.get("low"), usual=usual, noise=noise, runs=runs)
+            )
+        return tuple(found)
+
+    def number(self, key: str, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise self.fail(f"`{key}` must be a number, not {value!r}")
+        return float(value)
 
     def suppressions(self, key: str, value: Any) -> tuple[Suppression, ...]:
         if not isinstance(value, list):
@@ -384,7 +471,7 @@ class _Checker:
             for name, one in params.items():
                 if not isinstance(one, str | int | float | bool):
                     raise self.fail(f"`{key}.{rule}.{name}` must be a number, text, true or false")
-            settings[rule] = RuleSettings(severity, params)
+            settings[rule] = RuleSettings(severity, params, str(self.path))
         return settings
 
 

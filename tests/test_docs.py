@@ -14,7 +14,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from mlcheck import api, settings
-from mlcheck.cli import app
+from mlcheck.cli.app import app
 from tools import make_docs
 
 ROOT = Path(__file__).parent.parent
@@ -63,6 +63,7 @@ def test_each_setting_is_documented_with_its_variable_and_only_those() -> None:
         "fail-on": "info",
         "min-severity": "info",
         "jobs": "1",
+        "max-chars": "5000",
         "strict": "1",
         "allow-empty": "1",
         "profile": "smoke",

@@ -54,6 +54,19 @@ def test_prune_takes_out_what_is_fixed_and_takes_in_nothing(project: Path) -> No
     assert run("scan", "runs", cwd=project).returncode == 1
 
 
+def test_prune_says_what_nobody_looked_at(project: Path) -> None:
+    run("baseline", "write", "runs", cwd=project)
+    lanes = [one["lane"] for one in json.loads((project / ".mlcheck-baseline.json").read_text())["findings"].values()]
+    faulty = len(lanes) - lanes.count("healthy")
+    assert faulty
+    done = run("baseline", "prune", "runs/healthy", cwd=project)
+    assert f"0 findings fixed and taken out, {len(lanes)} left ({faulty} of runs that were not scanned)" in done.stdout
+    whole = run("baseline", "prune", "runs", cwd=project)
+    assert whole.stdout.endswith(f"{len(lanes)} left\n")
+    less = run("baseline", "prune", "runs", "--ignore", "LOS003", cwd=project)
+    assert "left (1 whose rule was not judged)" in less.stdout
+
+
 def test_a_baseline_that_is_named_and_not_there_is_a_usage_error(project: Path) -> None:
     done = run("scan", "runs", "--baseline", "nope.json", cwd=project)
     assert done.returncode == 2
@@ -84,6 +97,53 @@ def test_settings_of_some_runs(project: Path) -> None:
     assert regimes["healthy"] == "supervised"
     (project / "mlcheck.toml").write_text('[[runs]]\nmatch = "x"\nrules = {NOPE = {severity = "off"}}\n')
     assert run("scan", "runs", cwd=project).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[rules.LOS003]\nsigma = 1", "LOS003 (loss-divergence) has no parameter 'sigma'; did you mean sigmas?"),
+        ("[rules.LOS003]\nsigmas = 'many'", "LOS003.sigmas is 'many'; it must be a number"),
+        ("[rules.LOS03]\nsigmas = 3", "`rules.LOS03`: no rule 'LOS03'; did you mean LOS003?"),
+        ("[[runs]]\nmatch = 'x'\nrules = {LOS003 = {sigma = 1}}", "has no parameter 'sigma'"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_said_with_its_name(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "mlcheck.toml").write_text(text)
+    done = run("scan", HEALTHY, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"mlcheck: {tmp_path / 'mlcheck.toml'}: ")
+    assert words in done.stderr
+
+
+def test_the_longest_markdown_is_a_setting_of_scan_and_render(tmp_path: Path) -> None:
+    def size(*arguments: object, **environment: str) -> int:
+        done = run(*arguments, "-o", "markdown=out.md", cwd=tmp_path, **environment)
+        assert done.returncode == 1, done.stderr
+        return len((tmp_path / "out.md").read_text())
+
+    whole = size("scan", DIVERGING, "-o", f"json={tmp_path / 'report.json'}")
+    assert whole > 3_000
+    (tmp_path / "mlcheck.toml").write_text("max-chars = 3000\n")
+    for command in (("scan", DIVERGING), ("render", "report.json")):
+        assert 2_000 < size(*command) <= 3_000
+        assert size(*command, MLCHECK_MAX_CHARS="2000") <= 2_000
+        assert size(*command, "--max-chars", "60000", MLCHECK_MAX_CHARS="2000") == whole
+    shown = [line.split() for line in run("config", cwd=tmp_path).stdout.splitlines()]
+    assert ["max-chars", "3000", str(tmp_path / "mlcheck.toml")] in shown
+
+
+def test_where_nothing_was_judged_the_last_line_says_so(tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").write_text("step,gpu_util\n" + "".join(f"{i},{50 + i}\n" for i in range(9)))
+    done = run("scan", tmp_path, "--select", "loss")
+    assert done.returncode == 0
+    assert "nothing could be judged: no training loss" in done.stdout
+    assert "exit 0: no finding at or above --fail-on error, and nothing could be judged" in done.stderr
+    assert "healthy" not in run("scan", tmp_path, "--select", "NUM,loss").stdout
+    unlogged = run("scan", tmp_path, "--select", "NUM003")
+    assert "nothing could be judged: loss scale: none logged" in unlogged.stdout, (
+        "not for want of a rule for the regime"
+    )
 
 
 @pytest.mark.parametrize(

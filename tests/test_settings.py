@@ -22,6 +22,7 @@ def test_all_keys(tmp_path: Path) -> None:
         fail-on = "warning"
         min-severity = "warning"
         output = ["json=report.json"]
+        max-chars = 9000
         regime = "rl"
         strict = true
         jobs = 2
@@ -37,6 +38,7 @@ def test_all_keys(tmp_path: Path) -> None:
     assert given.select == ("NUM", "loss")
     assert given.ignore == ("RUN001",)
     assert given.fail_on == "warning"
+    assert given.max_chars == 9_000
     assert given.roles[0] == settings.RoleSetting("my_loss$", "loss", {})
     assert given.roles[1].labels == {"split": "train", "primary": "true"}
     assert given.rules["RUN002"] == settings.RuleSettings("info", {"threshold": 600})
@@ -53,6 +55,8 @@ def test_all_keys(tmp_path: Path) -> None:
         ("strict = 'yes'", "true or false"),
         ("jobs = 0", "whole number"),
         ("jobs = true", "whole number"),
+        ("max-chars = 1999", "whole number from 2,000"),
+        ("max-chars = '9000'", "whole number from 2,000"),
         ("[rules.NUM001]\nseverity = 'fatal'", "error, warning, info, off"),
         ("[rules.NUM001]\nx = [1]", "rules.NUM001.x"),
         ("rules = 1", "table"),

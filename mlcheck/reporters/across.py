@@ -9,6 +9,8 @@ from mlcheck.reporters.text import clean, listing, number, plural, prose
 from mlcheck.reporters.view import RunView, below
 from mlcheck.reporters.wording import best_value
 
+MANY = 3
+"""More runs than these are summarised instead of drawn one below the other."""
 _RANKED = 8
 """Runs from which the next best and worst are named as well."""
 

@@ -5,6 +5,9 @@ from typing import Protocol
 
 from mlcheck.report import Report, Severity
 
+NARROWEST = 40
+"""Columns: what is drawn for less is as wide as this."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.text import Text
 
 from mlcheck.report import Severity
+from mlcheck.reporters.base import NARROWEST
 
 STYLES = {Severity.ERROR: "bold red", Severity.WARNING: "yellow", Severity.INFO: "cyan"}
 _GAP = 2
-_NARROWEST = 40
 _LEAST_CELL = 12
 
 
@@ -22,7 +22,7 @@ class Page:
     """Collects lines and draws them at one width."""
 
     def __init__(self, width: int, color: bool) -> None:
-        self.width = max(width, _NARROWEST)
+        self.width = max(width, NARROWEST)
         self._buffer = StringIO()
         # An empty environment: what is drawn depends on the arguments alone.
         self._console = Console(

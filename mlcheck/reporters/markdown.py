@@ -13,6 +13,7 @@ from mlcheck.reporters.across import RuleAcross, across, best_and_worst, gaps, i
 from mlcheck.reporters.across import counts as run_counts
 from mlcheck.reporters.base import Options
 from mlcheck.reporters.escape import html, markdown, markdown_prose
+from mlcheck.reporters.measured import measured
 from mlcheck.reporters.mermaid import chart
 from mlcheck.reporters.sparkline import sparkline
 from mlcheck.reporters.text import duration, plural
@@ -85,7 +86,8 @@ class MarkdownReporter:
         if options.quiet:
             tables, details = [], []
         head += _counts(report, shown, options)
-        return _Document(f"{MARKER}\n{head}", tables, details, _files(report) + _notes(report), limit).fitted()
+        tail = _files(report) + _notes(report)
+        return _Document(f"{MARKER}\n{head}", [*tables, *_measured(report)], details, tail, limit).fitted()
 
 
 class _Document:
@@ -298,6 +300,15 @@ def _counts(report: Report, shown: tuple[RunView, ...], options: Options) -> str
     counts = " · ".join(footer.counts(report, shown, options.min_severity))
     requests = "".join(f"- ❗ {markdown_prose(text)}\n" for text in footer.requests(report)[:_NOTES])
     return "".join(f"\n{part}\n" for part in (counts, requests) if part)
+
+
+def _measured(report: Report) -> list[Table]:
+    found = measured(report)
+    if not found:
+        return []
+    cells = [(row.subject, row.statistic, row.value, row.base, row.beside) for row in found]
+    rows = tuple(f"| {' | '.join(markdown(cell) for cell in row)} |\n" for row in cells)
+    return [Table("Measured:", ("what", "statistic", "new", "base", ""), rows)]
 
 
 def _files(report: Report) -> list[str]:

@@ -26,5 +26,5 @@ class StepSummaryReporter:
             size = len(text.encode("utf-8"))
             if size <= MOST_BYTES:
                 return text.removeprefix(f"{MARKER}\n").lstrip("\n")
-            # The Markdown report counts characters, of up to four bytes.
-            limit = int(limit * MOST_BYTES / size) - 1
+            # The Markdown report counts characters, of up to four bytes; it is often shorter than its limit.
+            limit = int(len(text) * MOST_BYTES / size) - 1

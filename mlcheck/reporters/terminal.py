@@ -1,31 +1,11 @@
 """The terminal: the verdict first, then how much was judged, then the ranked findings."""
 
-from rich.text import Text
-
-from mlcheck.report import Finding, Report, Severity
-from mlcheck.reporters import footer
-from mlcheck.reporters.across import RuleAcross, across, best_and_worst, gaps, identical_runs, state
+from mlcheck.report import Report
+from mlcheck.reporters.across import MANY, best_and_worst
 from mlcheck.reporters.across import counts as run_counts
-from mlcheck.reporters.base import Options
-from mlcheck.reporters.layout import STYLES, Page
-from mlcheck.reporters.rowblock import row_block
-from mlcheck.reporters.text import clean, plural, prose
-from mlcheck.reporters.verdict import coverage, statement, verdict
-from mlcheck.reporters.view import RunView, below, views, visible, worst
-from mlcheck.reporters.wording import run_size, shown_path
-
-# More runs than these are summarised instead of drawn one below the other.
-MANY = 3
-_DETAILED = 5
-_FAILING = 20
-_SOURCES = 10
-_NOTES = 10
-_VERDICT_STYLES = {
-    None: "bold green",
-    Severity.INFO: "bold green",
-    Severity.WARNING: "bold yellow",
-    Severity.ERROR: "bold red",
-}
+from mlcheck.reporters.base import NARROWEST, Options
+from mlcheck.reporters.verdict import verdict
+from mlcheck.reporters.view import views
 
 
 class TerminalReporter:
@@ -35,161 +15,28 @@ class TerminalReporter:
 
     def render(self, report: Report, options: Options) -> str:
         """Text of at most `options.width` columns, with ANSI colours when `options.color`; it holds no timing."""
-        page = Page(options.width, options.color)
-        shown = views(report)
-        if len(shown) > MANY:
-            _many(page, report, shown, options)
-        else:
-            for i, view in enumerate(shown):
-                if i:
-                    page.line()
-                _run(page, view, options)
-        if options.quiet:
-            return page.text()
-        _below(page, report, shown, options)
-        return page.text()
+        if options.quiet and not options.color:
+            text = _verdicts(report)
+            # Plain words need nobody to draw them: rich takes longer to load than a small run to be judged.
+            if text.isascii() and "  " not in text and max(map(len, text.split()), default=0) < NARROWEST:
+                return _broken(text, max(options.width, NARROWEST))
+        from mlcheck.reporters.drawn import drawn
+
+        return drawn(report, options)
 
 
-def _run(page: Page, view: RunView, options: Options) -> None:
-    _verdict(page, verdict(view), view)
-    if options.quiet:
-        return
-    page.line(coverage(view, len(view.outcomes) + len(view.info.coverage.gaps) if options.verbose else 3))
-    shown = visible(view.rows, options.min_severity)
-    if shown or options.verbose:
-        page.line()
-        page.parts([shown_path(view), *run_size(view)], style="dim")
-    for number, row in enumerate(shown, 1):
-        brief = worst(row) is Severity.INFO and not options.verbose
-        if not brief or number == 1 or worst(shown[number - 2]) is not Severity.INFO:
-            page.line()
-        row_block(page, number, row, view, options.verbose)
-        if options.verbose:
-            for child in list(below(row))[1:]:
-                page.line()
-                row_block(page, 0, child, view, verbose=True)
-    if options.show_suppressed:
-        _set_aside(page, view)
+def _broken(text: str, width: int) -> str:
+    """Single-spaced words shorter than a line, broken into lines as rich breaks them."""
+    from textwrap import TextWrapper
+
+    wrapper = TextWrapper(width, break_long_words=False, break_on_hyphens=False)
+    return "".join(f"{part}\n" for line in text.splitlines() for part in wrapper.wrap(line) or [""])
 
 
-def _verdict(page: Page, sentence: str, view: RunView) -> None:
-    text = Text(sentence)
-    plain = (
-        _VERDICT_STYLES[view.severity]
-        if view.judged and not view.damaged
-        else _VERDICT_STYLES[view.severity or Severity.WARNING]
-    )
-    text.stylize(plain, 0, len(clean(view.info.name)))
-    page.line(text)
-
-
-def _set_aside(page: Page, view: RunView) -> None:
-    aside = [f for f in view.findings if f.status != "active"]
-    if aside:
-        page.line()
-        page.line(f"{plural(len(aside), 'finding')} set aside:")
-        page.table([_aside_cells(f) for f in aside], flexible=3, indent=2)
-
-
-def _aside_cells(finding: Finding) -> list[Text]:
-    words = (finding.status, finding.severity, f"{clean(finding.name)} {clean(finding.rule)}", prose(finding.message))
-    return [Text(str(word)) for word in words]
-
-
-def _many(page: Page, report: Report, shown: tuple[RunView, ...], options: Options) -> None:
-    failing = [v for v in shown if state(v) == "failed"]
-    text = Text(f"{run_counts(shown)}.")
-    text.stylize("bold red" if failing else "bold", 0, text.plain.index(":"))
-    page.line(text)
+def _verdicts(report: Report) -> str:
+    """The verdicts alone, unbroken: what `drawn` gives with `quiet`, where each line fits."""
+    shown = views(report)
+    if len(shown) <= MANY:
+        return "\n".join(f"{verdict(view)}\n" for view in shown)
     extremes = best_and_worst(shown)
-    if extremes:
-        page.line(f"{extremes}.")
-    if options.quiet:
-        return
-    if gaps(shown):
-        page.line(f"{gaps(shown)}.")
-    for same in identical_runs(report.identical):
-        page.line(f"{same[0].upper()}{same[1:]}.")
-    rules = across(shown, options.min_severity, report.splits)
-    if not rules:
-        return
-    page.line()
-    page.table([_rule_cells(r, len(shown)) for r in rules], flexible=4)
-    _failing(page, shown, options)
-    serious = [r for r in rules if r.severity is not Severity.INFO] or list(rules)
-    page.line()
-    page.line("The worst run of each rule:")
-    for number, rule in enumerate(serious[:_DETAILED], 1):
-        page.line()
-        row_block(page, number, rule.row, rule.worst, options.verbose, run=clean(rule.worst.info.name))
-    rest = len(rules) - min(len(serious), _DETAILED)
-    page.line()
-    more = f"{plural(rest, 'more rule')} and all" if rest else "All"
-    page.line(
-        f"{more} other findings are in the JSON report: -o json=report.json; one run in full: mlcheck scan PATH/TO/RUN"
-    )
-
-
-def _rule_cells(rule: RuleAcross, total: int) -> list[Text]:
-    runs = f"{len(rule.hit):,} of {total:,} runs" + (f", {rule.split}" if rule.split else "")
-    return [
-        Text(str(rule.severity), style=STYLES[rule.severity]),
-        Text(clean(rule.name), style="bold"),
-        Text(clean(rule.rule), style="dim"),
-        Text(runs),
-        Text(f"worst {clean(rule.worst.info.name, 60)}", style="dim"),
-    ]
-
-
-def _failing(page: Page, shown: tuple[RunView, ...], options: Options) -> None:
-    """Runs with errors, then those with warnings, each with its first finding; at most 20."""
-    states = ("failed", "warned")
-    bad = [v for one in states for v in shown if state(v) == one and visible(v.rows, options.min_severity)]
-    if not bad:
-        return
-    page.line()
-    there = {state(v) for v in bad}
-    words = " or ".join(word for one, word in zip(states, ("errors", "warnings"), strict=True) if one in there)
-    page.line(f"{plural(len(bad), 'run')} with {words}, each with its first finding:")
-    cells = []
-    for view in bad[:_FAILING]:
-        lead = view.rows[0].lead
-        more = f"+{len(view.rows) - 1}" if len(view.rows) > 1 else ""
-        cells.append(
-            [
-                Text(clean(view.info.name, 60)),
-                Text(clean(lead.rule)),
-                Text(statement(lead, view, with_cost=False)),
-                Text(more),
-            ]
-        )
-    page.table(cells, flexible=2, indent=2)
-    if len(bad) > _FAILING:
-        page.line(f"  {len(bad) - _FAILING:,} more")
-
-
-def _below(page: Page, report: Report, shown: tuple[RunView, ...], options: Options) -> None:
-    """Requests not met, files not wholly read, notes and the counts; nothing at all below a healthy run."""
-    if not shown:
-        page.line(Text("No run found.", style="bold"))
-    for text in footer.requests(report):
-        page.line(text, Text("! ", style="bold red"), 2)
-    damaged = footer.damaged(report)
-    if damaged:
-        if shown:
-            page.line()
-        page.line(f"{plural(len(damaged), 'file')} {footer.trouble(report)}:")
-        most = len(damaged) if options.verbose else _SOURCES
-        for source in damaged[:most]:
-            page.line(Text(f"{clean(source.path)}: ").append(footer.why(source)), "  ", 2)
-        if len(damaged) > most:
-            page.line(f"  {len(damaged) - most:,} more (mlcheck inspect lists all)")
-    most = len(report.notes) if options.verbose else _NOTES
-    for note in report.notes[:most]:
-        page.line(prose(note.text), Text("note: ", style="cyan"), 6)
-    if len(report.notes) > most:
-        page.line(f"{len(report.notes) - most:,} more notes (-v shows all)")
-    healthy = all(state(v) == "healthy" and not v.findings for v in shown)
-    if not healthy or len(shown) > 1 or damaged:
-        page.line()
-        page.parts(footer.counts(report, shown, options.min_severity))
+    return f"{run_counts(shown)}.\n" + (f"{extremes}.\n" if extremes else "")

@@ -77,6 +77,8 @@ def _quiet(view: RunView) -> str:
         return (
             f"no problem found, but only {coverage.checked} of {plural(coverage.applicable, 'rule')} could be checked"
         )
+    if view.compared:
+        return "nothing is worse than in what it was compared with"
     return "no errors or warnings" if view.rows else "healthy"
 
 
@@ -86,7 +88,7 @@ def _why_unjudged(view: RunView) -> str:
         return "it holds no series"
     if view.errored:
         return _crashed(view)
-    if info.coverage.applicable == 0:
+    if info.coverage.applicable == 0 and all(o.kind == "regime" for o in view.outcomes):
         return f"no rule is for {clean(info.regime)} runs"
     missing = [prose(gap.what) for gap in view.missing]
     if missing:
@@ -99,28 +101,45 @@ def _crashed(view: RunView) -> str:
     return f"{plural(len(view.errored), 'rule')} failed to run ({listing([clean(r) for r in view.errored], 3)})"
 
 
-def coverage(view: RunView, most: int = 3) -> str:
+FEW_GAPS = 3
+"""Up to so many gaps are a short text."""
+_HINTS = 80
+"""Characters for the lines that a short text says to add, behind the first of them."""
+
+
+def coverage(view: RunView, most: int = FEW_GAPS) -> str:
     """`Checked 5 of 8 rules that apply (supervised). Not checked: validation loss (none logged: log one with …).`
 
-    At most `most` gaps are named.
+    At most `most` gaps are named. A short text says how to close the first, and others while that is no long line.
     """
     info = view.info
     applicable, checked = info.coverage.applicable, info.coverage.checked
     regime = f"{info.regime} regime" if info.regime == "unknown" else info.regime
+    kind = "" if view.compared else f" ({clean(regime)})"
     if applicable == 0:
         return f"No rule applies ({clean(regime)})."
     tensors = next((len(gap.rules) for gap in info.coverage.gaps if gap.what == "tensors"), 0)
     beside = f" No tensors are dumped, for {plural(tensors, 'more rule')}." if tensors else ""
     if checked >= applicable:
         rules = f"all {applicable:,} rules that apply" if applicable > 1 else "the one rule that applies"
-        return f"Checked {rules} ({clean(regime)}).{beside}"
-    text = f"Checked {checked:,} of {plural(applicable, 'rule')} that {'apply' if applicable > 1 else 'applies'} ({clean(regime)})."
-    holes = [_gap(prose(g.what), prose(g.how)) for g in view.missing] + _unjudged_rules(view)
+        return f"Checked {rules}{kind}.{beside}"
+    text = f"Checked {checked:,} of {plural(applicable, 'rule')} that {'apply' if applicable > 1 else 'applies'}{kind}."
+    holes = _gaps(view, most > FEW_GAPS) + _unjudged_rules(view)
     return f"{text} Not checked: {listing(holes, most)}.{beside}" if holes else f"{text}{beside}"
 
 
-def _gap(what: str, how: str) -> str:
-    return f"{what} (none logged: {how.rstrip('.')})" if how else f"{what} (none logged)"
+def _gaps(view: RunView, at_length: bool) -> list[str]:
+    """What nobody logged; what one line would log is said together."""
+    by_line: dict[tuple[str, str], list[str]] = {}
+    for gap in view.missing:
+        how, what = prose(gap.how).rstrip("."), prose(gap.what)
+        by_line.setdefault((how, "" if how else what), []).append(what)
+    texts, room = [], _HINTS
+    for how, names in ((how, names) for (how, _), names in by_line.items()):
+        said = how and (at_length or room == _HINTS or len(how) <= room)
+        room -= len(how) if said else 0
+        texts.append(f"{listing(names, len(names))} (none logged{f': {how}' if said else ''})")
+    return texts
 
 
 def _unjudged_rules(view: RunView) -> list[str]:

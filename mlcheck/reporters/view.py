@@ -4,7 +4,19 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from mlcheck.report import Finding, Gap, Outcome, Report, Row, RunInfo, SeriesInfo, Severity, SourceStatus, rows
+from mlcheck.report import (
+    COMPARISON_CATEGORIES,
+    Finding,
+    Gap,
+    Outcome,
+    Report,
+    Row,
+    RunInfo,
+    SeriesInfo,
+    Severity,
+    SourceStatus,
+    rows,
+)
 
 ENOUGH = 0.5
 """Share of the applicable rules that must have been checked before a run may be called healthy."""
@@ -22,6 +34,8 @@ class RunView:
     outcomes: tuple[Outcome, ...]
     sources: tuple[SourceStatus, ...]
     series: tuple[SeriesInfo, ...]
+    compared: bool = False
+    """It was judged against another one only."""
 
     @property
     def severity(self) -> Severity | None:
@@ -74,6 +88,7 @@ def views(report: Report) -> tuple[RunView, ...]:
             sources[source.run].append(source)
     for one in report.series:
         series[one.run].append(one)
+    compared = bool(report.rules) and all(rule.category in COMPARISON_CATEGORIES for rule in report.rules)
     return tuple(
         RunView(
             info,
@@ -82,6 +97,7 @@ def views(report: Report) -> tuple[RunView, ...]:
             tuple(outcomes[info.name]),
             tuple(sources[info.name]),
             tuple(series[info.name]),
+            compared,
         )
         for info in report.runs
     )

@@ -34,6 +34,9 @@ def best_value(best: Best) -> str:
 
 def subject(finding: Finding) -> str:
     """What the finding is about: `layer encoder.3`, else its series."""
+    if "group" in finding.labels and "category" in finding.labels:
+        # A slice of the data: a column and its value.
+        return f"{clean(finding.labels['group'])} {clean(finding.labels['category'])}"
     for label, (noun, _) in _NOUNS.items():
         if label in finding.labels:
             return f"{noun} {clean(finding.labels[label])}"
@@ -154,7 +157,7 @@ def stretch(axis: str, first: int, last: int) -> str:
 def run_size(view: RunView) -> list[str]:
     """`62 series`, `34,000 points`, `steps 0 to 9,999`, `6.2 h`, `TensorBoard`."""
     info = view.info
-    parts = [plural(info.series, "series", "series"), plural(info.points, "point")]
+    parts = [plural(info.series, "series", "series"), plural(info.points, "point")] if info.series else []
     if info.first_step is not None and info.last_step is not None:
         parts.append(stretch(info.axis, info.first_step, info.last_step))
     if info.hours:

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 import unicodedata
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from mlcheck.reporters.html.assets import plotly_js
 from mlcheck.reporters.registry import ALIASES, REPORTERS, get
 from tests.reporters.example import empty, everything, failing, healthy, sweep
 from tests.reporters.example_ci import nasty, troubled
+from tests.reporters.test_html import worst_of_five_hundred
 
 ROOT = Path(__file__).parents[2]
 REPORTS = {**everything(), "nasty": nasty(), "troubled": troubled()}
@@ -83,6 +85,17 @@ def test_the_bytes_do_not_hang_on_the_seed_of_hashes() -> None:
         for seed in ("1", "2")
     }
     assert len(printed) == 1
+
+
+@pytest.mark.parametrize("name", [name for name in REPORTERS if name != "html"])
+def test_five_hundred_findings_are_written_within_a_second(name: str) -> None:
+    report = worst_of_five_hundred()
+    taken = []
+    for _ in range(3):
+        started = time.process_time()
+        get(name).render(report, Options(verbose=True))
+        taken.append(time.process_time() - started)
+    assert min(taken) < 1, "seconds of this process: others on the machine are no part of it"
 
 
 def _ours(name: str, text: str) -> str:

@@ -18,6 +18,7 @@ from mlcheck.reporters.base import Options
 from mlcheck.reporters.html import assets
 from mlcheck.reporters.html.charts import MAX_POINTS, Charts
 from mlcheck.reporters.registry import get
+from mlcheck.store.quantiles import QUANTILES
 from tests.reporters.example import curve, empty, everything, failing, finding, healthy
 from tests.reporters.example_ci import NASTY, large, nasty, troubled
 
@@ -272,6 +273,49 @@ def test_the_overview_marks_findings_on_shared_steps_and_layers_make_a_heatmap()
     ]
 
 
+def test_the_distribution_of_a_tensor_is_bands_around_its_median() -> None:
+    keys = ("min", *QUANTILES, "max")
+    rows = [curve("fc1", "weight", [place, place + 1.0], key) for place, key in enumerate(keys)]
+    panels = [Panel("exp1", "fc1", "distribution", row) for row in rows]
+    tensors = tuple(replace(failing().series[0], run="exp1", name=name, kind="tensor") for name in ("fc1", "fc2"))
+    made = page(replace(failing(), panels=tuple(panels), series=tensors))
+    chart, series = made.data["charts"][-1], made.data["series"]
+    assert (chart["kind"], chart["title"], chart["name"]) == ("bands", "fc1", "median")
+    assert [(b["name"], series[b["low"]]["values"][0], series[b["high"]]["values"][0]) for b in chart["bands"]] == [
+        ("least to greatest", 0, 6),
+        ("the middle 87 %", 1, 5),
+        ("the middle 38 %", 2, 4),
+    ]
+    assert series[chart["line"]]["values"] == [3, 4]
+    assert "Distribution over steps" in made.words
+    assert "1 of 2 tensors" in made.words
+
+
+def test_where_there_are_no_quantiles_the_moments_are_shown() -> None:
+    charts = Charts()
+    rows = [curve("relu", "activation", values, key) for key, values in (
+        ("min", [0.0, math.nan]), ("mean", [1.0, math.nan]), ("std", [0.25, math.nan]), ("max", [3.0, math.inf]),
+    )]  # fmt: skip
+    assert charts.distribution("relu", rows) == 0
+    chart, series = charts.document()["charts"][0], charts.document()["series"]
+    assert chart["name"] == "mean"
+    assert [[series[b[end]]["values"] for end in ("low", "high")] for b in chart["bands"]] == [
+        [[0, "NaN"], [3, "Infinity"]],
+        [[0.75, "NaN"], [1.25, "NaN"]],
+    ]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [(), ("min", "max"), ("mean",), ("quantile(0.10)", "quantile(0.9)"), ("quantile(9)", "quantile(", "std", "min")],
+    ids=str,
+)
+def test_statistics_that_are_no_distribution_give_no_chart(keys: tuple[str, ...]) -> None:
+    """As a saved report of somebody else may hold them."""
+    rows = [curve("fc1", "weight", [1.0, 2.0], key) for key in keys]
+    assert Charts().distribution("fc1", rows) is None
+
+
 def worst_of_five_hundred() -> Report:
     """500 findings over 100 runs whose charts share nothing, with irregular steps, and an overview of every run."""
     chance = random.Random(1)
@@ -304,9 +348,7 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(
         "mlcheck.reporters.html.reporter.find_spec", lambda name: None if name == "plotly" else find(name)
     )
-    with pytest.raises(
-        UsageError, match=r"needs plotly, install mlcheck-scan\[html\]: pip install 'mlcheck-scan\[html\]'"
-    ):
+    with pytest.raises(UsageError, match=r"needs plotly: pip install plotly \(the extra `html` of mlcheck-scan\)"):
         get("html")
     assert get("json").name == "json"
 

@@ -1,5 +1,6 @@
 """The page in headless Chromium: it opens without a network, draws, filters, prints. `pytest -m browser`."""
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -78,6 +79,36 @@ def test_the_overview_leads_to_findings_and_the_heatmap_is_drawn(chromium: Brows
     page.until("return document.querySelector('#runs .heatmaplayer image') !== null")
     page.run("document.querySelector('#runs .plot').emit('plotly_click', {points: [{customdata: 'f3'}]})")
     page.until("return document.querySelector('#f3 details').open && document.activeElement.id === 'f3'")
+    clean(page)
+
+
+def test_the_distribution_of_a_chosen_tensor_is_drawn(chromium: Browser, tmp_path: Path) -> None:
+    rows = {"min": [-2.0, -1.0, math.nan], "mean": [0.0, 0.5, math.nan], "std": [1.0, 0.5, 0.0], "max": [2.0, 3.0, 1.0]}
+    panels = [
+        Panel("exp1", tensor, "distribution", curve(tensor, "weight", values, key))
+        for tensor in ("fc1", "fc2")
+        for key, values in rows.items()
+    ]
+    page = shown(chromium, replace(with_overview(), panels=(*with_overview().panels, *panels)), tmp_path)
+    page.run("document.querySelectorAll('#runs .chart')[2].scrollIntoView()")
+    chart = "document.querySelectorAll('#runs .chart')[2]"
+    page.until(f"return {chart}.querySelectorAll('.main-svg').length > 0")
+    drawn = f"return {chart}.querySelector('.plot').data.map((t) => [t.name, t.y])"
+    assert page.run(drawn) == [
+        ["least to greatest", [-2, -1, 3, 2, None]],
+        ["one standard deviation around the mean", [-1, 0, 1, 1, None]],
+        ["mean", [0, 0.5, None]],
+        ["not finite", [0.96]],
+    ]
+    assert page.run(f"return {chart}.querySelector('.chart-tools')") is None, "values below zero have no logarithm"
+    page.run(
+        f"const s = {chart}.previousElementSibling.querySelector('select'); s.selectedIndex = 1;"
+        "s.dispatchEvent(new Event('change', {bubbles: true}))"
+    )
+    page.until(f"return {chart}.querySelector('.plot').layout.yaxis.title.text === 'fc2'")
+    assert page.run("return document.querySelectorAll('#runs .chart')[1].dataset.chart") != page.run(
+        f"return {chart}.dataset.chart"
+    ), "the heatmap stays"
     clean(page)
 
 

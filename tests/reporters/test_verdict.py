@@ -105,6 +105,16 @@ def test_coverage_names_gaps_and_how_to_close_them() -> None:
     assert coverage(views(one(unknown))[0]) == "No rule applies (unknown regime)."
 
 
+def test_what_one_line_would_log_is_said_together_and_long_lines_only_where_there_is_room() -> None:
+    line = "writer.add_scalar('val/accuracy', accuracy, step)"
+    gaps = tuple(Gap(what, (), how) for what, how in (("accuracy", line), ("lr", "l" * 90), ("val accuracy", line)))
+    view = views(one(run("r", coverage=Coverage(8, 4, gaps))))[0]
+    assert coverage(view).endswith(f"Not checked: accuracy, val accuracy (none logged: {line}), lr (none logged).")
+    assert coverage(view, 100).endswith(f"lr (none logged: {'l' * 90}).")
+    long_first = views(one(run("r", coverage=Coverage(8, 4, gaps[1:2]))))[0]
+    assert coverage(long_first).endswith(f"Not checked: lr (none logged: {'l' * 90}).")
+
+
 def test_too_short_is_not_said_to_be_missing() -> None:
     gaps = (Gap("loss", ("LOS001",), ""), Gap("learning rate", ("OPT001",), "log it"))
     outcomes = (

@@ -2,7 +2,9 @@
 
 import json
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +15,8 @@ from mlcheck.reporters.text import clean, number
 MAX_POINTS = 130_000
 """Points of all series of a page (about 2.5 MB at the most); charts beyond it are left out, and said to be."""
 _DIGITS = 6
+_MEDIAN = "quantile(0.5)"
+_QUANTILE = re.compile(r"quantile\((0\.\d{1,6})\)$")
 _TOLERANCE = 1e-5
 _ROLES = {"lr": "learning rate", "grad_norm": "gradient norm"}
 _WORDS = {math.inf: "Infinity", -math.inf: "-Infinity"}
@@ -61,6 +65,25 @@ class Charts:
         axis = clean(rows[0].axis, 40)
         return self._add({"kind": "heatmap", "title": clean(title, 80), "axis": axis, "rows": known})
 
+    def distribution(self, title: str, rows: Sequence[Evidence]) -> int | None:
+        """How the values of one tensor are spread over steps: bands around a line, widest first. `rows` are its statistics.
+
+        From quantiles: least to greatest, then between quantiles that lie equally far from the median; else from the moments: least to
+        greatest, then one standard deviation around the mean.
+        """
+        known = {row.statistic: row for row in rows}
+        pairs, middle = _bands(known)
+        places = [(name, self._place(low), self._place(high)) for name, low, high in pairs]
+        line = self._place(middle) if middle is not None else None
+        bands = [{"name": name, "low": low, "high": high} for name, low, high in places if None not in (low, high)]
+        if middle is None or line is None or len(bands) < len(pairs):
+            return None
+        line_name = "median" if middle.statistic == _MEDIAN else middle.statistic
+        axis = clean(middle.axis, 40)
+        return self._add(
+            {"kind": "bands", "title": clean(title, 80), "axis": axis, "bands": bands, "line": line, "name": line_name}
+        )
+
     def _add(self, spec: Spec) -> int:
         self._charts.append(spec)
         return len(self._charts) - 1
@@ -91,6 +114,25 @@ class Charts:
             self._places[key] = len(self._series)
             self._series.append(spec)
         return self._places[key]
+
+
+def _bands(known: Mapping[str, Evidence]) -> tuple[list[tuple[str, Evidence, Evidence]], Evidence | None]:
+    """Name, lower and upper edge of each band, and the line between them; nothing of statistics that are no distribution."""
+    bands = [("least to greatest", known["min"], known["max"])] if {"min", "max"} <= known.keys() else []
+    shares = [(float(found[1]), row) for key, row in known.items() if (found := _QUANTILE.match(key))]
+    shares.sort(key=lambda share: share[0])
+    for q, low in shares:
+        high = next((row for other, row in shares if q < 0.5 and math.isclose(other, 1 - q)), None)
+        if high is not None:
+            bands.append((f"the middle {100 * (1 - 2 * q):.0f} %", low, high))
+    if _MEDIAN in known or "mean" not in known or "std" not in known:
+        return bands, known.get(_MEDIAN)
+    mean, std = known["mean"], known["std"].values
+    low, high = (
+        replace(mean, statistic=name, values=tuple(m + sign * s for m, s in zip(mean.values, std, strict=False)))
+        for name, sign in (("mean - std", -1), ("mean + std", 1))
+    )
+    return [*bands, ("one standard deviation around the mean", low, high)], mean
 
 
 def _judged(finding: Finding, inputs: Sequence[Evidence]) -> Evidence | None:

@@ -223,8 +223,56 @@
     return { traces, layout };
   }
 
+  /* Runs of steps in which all of the numbers are finite: a band breaks where a value is none. */
+  function stretches(steps, lows, highs) {
+    const found = [];
+    let open = null;
+    steps.forEach((step, i) => {
+      if (!Number.isFinite(lows[i]) || !Number.isFinite(highs[i])) {
+        open = null;
+        return;
+      }
+      if (!open) found.push((open = []));
+      open.push([step, lows[i], highs[i]]);
+    });
+    return found;
+  }
+
+  function bandsFigure(spec) {
+    const look = colors();
+    const stroke = PALETTE[dark() ? "dark" : "light"][0];
+    const alpha = ["22", "44", "66"];
+    const traces = [];
+    spec.bands.forEach((band, n) => {
+      const low = decode(band.low);
+      const high = decode(band.high);
+      const shape = { x: [], y: [] };
+      for (const part of stretches(low.steps, low.numbers, high.numbers)) {
+        const back = part.slice().reverse();
+        shape.x.push(...part.map((at) => at[0]), ...back.map((at) => at[0]), null);
+        shape.y.push(...part.map((at) => at[1]), ...back.map((at) => at[2]), null);
+      }
+      traces.push({ type: "scatter", mode: "lines", fill: "toself", x: shape.x, y: shape.y, name: literal(band.name), fillcolor: stroke + alpha[Math.min(n, 2)], line: { color: stroke + alpha[Math.min(n, 2)], width: 1 }, hoverinfo: "skip" });
+    });
+    const middle = decode(spec.line);
+    const ends = spec.bands.map((band) => ({ name: band.name, low: decode(band.low).numbers, high: decode(band.high).numbers }));
+    const words = middle.steps.map((step, i) => [spec.name + " " + short(middle.numbers[i]), ...ends.map((end) => end.name + ": " + short(end.low[i]) + " to " + short(end.high[i]))].map(literal).join("<br>") + "<br>at " + step.toLocaleString("en-US"));
+    traces.push({ type: "scatter", mode: "lines+markers", ...line(middle), name: literal(spec.name), text: words, hovertemplate: "%{text}<extra></extra>", line: { color: stroke, width: 1.8 }, marker: { size: 4, color: stroke } });
+    const layout = base(look);
+    const bad = notFinite(middle);
+    if (bad.x.length) {
+      layout.yaxis2 = { overlaying: "y", range: [0, 1], visible: false, fixedrange: true };
+      traces.push({ type: "scatter", mode: "markers", x: bad.x, y: bad.x.map(() => 0.96), text: bad.text, hovertemplate: "%{text}<extra></extra>", marker: { symbol: "x", size: 8, color: look.error }, yaxis: "y2", showlegend: false, name: "not finite" });
+    }
+    layout.xaxis = axis(look, { title: { text: literal(spec.axis), font: { size: 11 } } });
+    layout.yaxis = axis(look, { title: { text: literal(spec.title.length > 40 ? spec.title.slice(0, 19) + "…" + spec.title.slice(-19) : spec.title), font: { size: 11 } }, exponentformat: "e", automargin: true, nticks: 8, zeroline: true });
+    layout.height = 320;
+    layout.showlegend = true;
+    return { traces, layout };
+  }
+
   function base(look) {
-    return { paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: look.text, size: 11 }, margin: { l: 60, r: 16, t: 12, b: 44 }, hovermode: "closest", hoverlabel: { bgcolor: look.panel, font: { color: look.text }, namelength: 40 }, legend: { orientation: "h", yanchor: "bottom", y: 1.01, x: 0, font: { size: 11 } }, dragmode: "zoom" };
+    return { paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", modebar: { bgcolor: "rgba(0,0,0,0)", color: look.grid, activecolor: look.text }, font: { color: look.text, size: 11 }, margin: { l: 60, r: 16, t: 12, b: 44 }, hovermode: "closest", hoverlabel: { bgcolor: look.panel, font: { color: look.text }, namelength: 40 }, legend: { orientation: "h", yanchor: "bottom", y: 1.01, x: 0, font: { size: 11 } }, dragmode: "zoom" };
   }
 
   function axis(look, more) {
@@ -258,19 +306,19 @@
     const spec = data.charts[Number(node.dataset.chart)];
     if (!spec || node.dataset.chart === "") return;
     startPlotly();
-    const heat = spec.kind === "heatmap";
     if (node.dataset.log === undefined) {
-      node.dataset.log = String(heat ? heatLog(spec) : spec.lanes.some(useLog));
+      node.dataset.log = String(spec.kind === "heatmap" ? heatLog(spec) : spec.kind === "lines" && spec.lanes.some(useLog));
     }
     const log = node.dataset.log === "true";
-    const figure = heat ? heatmapFigure(spec, log) : linesFigure(spec, log);
+    const figure = spec.kind === "heatmap" ? heatmapFigure(spec, log) : spec.kind === "bands" ? bandsFigure(spec) : linesFigure(spec, log);
     if (printing) figure.layout.width = PRINT_WIDTH;
     let plot = node.querySelector(".plot");
     if (!plot) {
       plot = document.createElement("div");
       plot.className = "plot";
       node.appendChild(plot);
-      addTools(node);
+      /* Values of a tensor lie on both sides of zero. */
+      if (spec.kind !== "bands") addTools(node);
     }
     node.dataset.drawn = node.dataset.chart;
     const config = { responsive: !printing, displaylogo: false, displayModeBar: printing ? false : "hover", modeBarButtons: [["toImage", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]] };
@@ -325,9 +373,8 @@
   document.addEventListener("change", (event) => {
     const select = event.target;
     if (!(select instanceof HTMLSelectElement) || !select.classList.contains("member")) return;
-    const node = select.closest(".body").querySelectorAll(".chart");
-    const chart = node[node.length - 1];
-    if (!chart) return;
+    const chart = select.closest("p").nextElementSibling;
+    if (!chart || !chart.classList.contains("chart")) return;
     chart.hidden = select.value === "";
     if (select.value === "") return;
     chart.dataset.chart = select.value;

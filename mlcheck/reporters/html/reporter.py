@@ -6,7 +6,7 @@ from typing import Any
 from mlcheck.errors import UsageError
 from mlcheck.report import Report, Severity
 from mlcheck.reporters import footer
-from mlcheck.reporters.across import across, best_and_worst, gaps, identical_runs
+from mlcheck.reporters.across import across, best_and_worst, gaps, identical_runs, state
 from mlcheck.reporters.across import counts as run_counts
 from mlcheck.reporters.base import Options
 from mlcheck.reporters.html import assets
@@ -43,7 +43,7 @@ class HtmlReporter:
         missing = [name for name in _NEEDS if find_spec(name) is None]
         if missing:
             raise UsageError(
-                f"the HTML report needs {' and '.join(missing)}, install mlcheck-scan[html]: pip install 'mlcheck-scan[html]'"
+                f"the HTML report needs {' and '.join(missing)}: pip install {' '.join(missing)} (the extra `html` of mlcheck-scan)"
             )
 
     def render(self, report: Report, options: Options) -> str:
@@ -106,6 +106,8 @@ def _head(report: Report, shown: tuple[RunView, ...]) -> dict[str, Any]:
     summary = report.summary
     worst = max((v.severity for v in shown if v.severity), key=lambda s: s.rank, default=None)
     reasons = [_EXITS[reason].format(fail_on=report.fail_on) for reason in summary.exit_reason]
+    healthy = all(state(view) == "healthy" for view in shown)
+    unjudged = ", and nothing could be judged" if shown and not any(view.judged for view in shown) else ""
     lines: list[tuple[str, str]] = []
     if not shown:
         lines.append(("No run found.", ""))
@@ -116,8 +118,8 @@ def _head(report: Report, shown: tuple[RunView, ...]) -> dict[str, Any]:
         lines.append((f"{run_counts(shown)}.", " ".join(f"{text}." for text in more)))
     return {
         "lines": lines,
-        "worst": str(worst) if worst else ("clean" if shown and not summary.exit_code else "unknown"),
-        "exit": f"exit code {summary.exit_code}: {'; '.join(reasons) or f'no finding at or above {report.fail_on}'}",
+        "worst": str(worst) if worst else ("clean" if shown and not summary.exit_code and healthy else "unknown"),
+        "exit": f"exit code {summary.exit_code}: {'; '.join(reasons) or f'no finding at or above {report.fail_on}{unjudged}'}",
     }
 
 

@@ -40,6 +40,10 @@ class RunItem:
     charts: tuple[tuple[str, int], ...]
     """Overviews: caption and number of the chart."""
     heatmaps: tuple[tuple[str, int], ...]
+    distributions: tuple[tuple[str, int], ...]
+    """Tensor and number of the chart of how its values are spread over steps."""
+    tensors: int
+    """Tensors and histograms that the run has."""
     crowded: bool
     """It has an overview for which the page has no room."""
 
@@ -87,6 +91,7 @@ def run_items(report: Report, shown: tuple[RunView, ...], made: Cards, charts: C
         info, found = view.info, by_run[clean(view.info.name)]
         overviews = tuple(_overviews(panels[info.name], found, charts))
         heatmaps = tuple(_heatmaps(panels[info.name], charts))
+        distributions = tuple(_distributions(panels[info.name], charts))
         facts = [(clean(k), _fact(v)) for k, v in sorted(info.facts.items())]
         items.append(
             RunItem(
@@ -101,7 +106,9 @@ def run_items(report: Report, shown: tuple[RunView, ...], made: Cards, charts: C
                 findings=len(found),
                 charts=overviews,
                 heatmaps=heatmaps,
-                crowded=bool(panels[info.name]) and not overviews and not heatmaps,
+                distributions=distributions,
+                tensors=sum(one.kind == "tensor" for one in view.series),
+                crowded=bool(panels[info.name]) and not overviews and not heatmaps and not distributions,
             )
         )
     return items
@@ -141,14 +148,26 @@ def _marks(found: list[Card], axis: str) -> list[Spec]:
 
 def _heatmaps(panels: list[Panel], charts: Charts) -> Iterable[tuple[str, int]]:
     """A panel of kind `heatmap` is one row; rows of one title make a chart."""
-    rows: dict[str, list[Panel]] = defaultdict(list)
-    for panel in panels:
-        if panel.kind == "heatmap":
-            rows[panel.title].append(panel)
-    for title, members in rows.items():
+    for title, members in _by_title(panels, "heatmap").items():
         chart = charts.heatmap(title, [p.evidence for p in members])
         if chart is not None:
             yield clean(title, 80), chart
+
+
+def _distributions(panels: list[Panel], charts: Charts) -> Iterable[tuple[str, int]]:
+    """A panel of kind `distribution` is one statistic; those of one tensor make a chart."""
+    for title, members in _by_title(panels, "distribution").items():
+        chart = charts.distribution(title, [p.evidence for p in members])
+        if chart is not None:
+            yield clean(title, 80), chart
+
+
+def _by_title(panels: list[Panel], kind: str) -> dict[str, list[Panel]]:
+    found: dict[str, list[Panel]] = defaultdict(list)
+    for panel in panels:
+        if panel.kind == kind:
+            found[panel.title].append(panel)
+    return found
 
 
 def rule_items(report: Report, made: Cards) -> list[RuleItem]:
