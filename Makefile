@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 
-.PHONY: help demo test test-torch lint format fixtures bench schema docs clean
+.PHONY: help demo test test-torch lint format fixtures bench accuracy schema docs clean
 
 help:
 	@echo "make demo      scan a bundled faulty run"
@@ -14,6 +14,7 @@ help:
 	@echo "make fixtures  make the bundled runs again (installs torch and TensorFlow)"
 	@echo "make docs      make docs/reference/ again from the rules and the command line"
 	@echo "make bench     measure"
+	@echo "make accuracy  train the labelled runs that are not there yet, scan them, write docs/accuracy.md (HALF=development leaves the held-out half alone)"
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit("mlcheck needs Python 3.11 or later, this is " + sys.version.split()[0] + "; try make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
@@ -72,6 +73,14 @@ fixtures: $(DEV)
 
 bench: $(DEV)
 	$(BIN)/python -m bench.run
+
+# The runs are kept: a run is trained again only when its recipe has changed. One that does not turn out as planned is left out.
+HALF ?= all
+ACCURACY := build/accuracy
+accuracy: $(DEV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group accuracy
+	-$(BIN)/python -W ignore -m bench.accuracy.train --root $(ACCURACY) --half $(HALF) --jobs 2
+	$(BIN)/python -W ignore -m bench.accuracy.score --root $(ACCURACY) --half $(HALF) --jobs 2 -o docs/accuracy.md
 
 clean:
 	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -11,7 +11,7 @@ from typing import Any, get_args, get_type_hints
 
 import typer
 
-from mlcheck.cli import app
+from mlcheck.cli.app import app
 from tools.markdown import cell, code, prose, table
 
 _DEFAULT = re.compile(r"\s*\[default: (.*)\]$")
