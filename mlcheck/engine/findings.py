@@ -14,6 +14,12 @@ from mlcheck.store.series import Series
 
 FINGERPRINT_SCHEME = "1"
 MAX_EPISODES = 20
+FEW_POINTS = 3
+"""Points under which a condition is not said to have persisted."""
+NEAR = 1.5
+"""Times its limit under which a value is near it; within 1.2 the severity is lower too."""
+MANY_DOUBTS = 3
+"""Doubts from which a finding is of low confidence."""
 SHORT_SERIES = 20
 """Points under which a finding is at most of medium confidence: a short run is judged, with less confidence."""
 
@@ -39,13 +45,14 @@ def finding(
     axis, run = failed.axis, context.run
     first, last = failed.spans[0], failed.spans[-1]
     onset = None if failed.run_rule else int(axis.steps[first.start])
+    confidence, doubts = _confidence(failed)
     return Finding(
         rule=rule.id,
         name=rule.name,
         category=rule.category,
         severity=Severity(severity) if severity else failed.severity,
-        confidence=_confidence(failed),
-        reasons=(*failed.confidence_reasons, *(("severity set by the user",) if severity else ())),
+        confidence=confidence,
+        reasons=(*doubts, *(("severity set by the user",) if severity else ())),
         run=run.name,
         labels=dict(failed.labels),
         # Series of facts are ours: no name that a reader has seen anywhere.
@@ -73,13 +80,21 @@ def finding(
     )
 
 
-def _confidence(failed: Failed) -> Confidence:
-    if "role guessed" in failed.confidence_reasons:
-        return Confidence.LOW
-    short = len(failed.axis) < SHORT_SERIES and not np.isnan(failed.value if failed.value is not None else 0.0)
-    if failed.confidence_reasons or (short and not failed.run_rule and failed.series[0].kind != "fact"):
-        return Confidence.MEDIUM
-    return Confidence.HIGH
+def _confidence(failed: Failed) -> tuple[Confidence, tuple[str, ...]]:
+    """How sure a finding is, and why it is not surer: how its role was told, how long it held, how far it lies beyond its limit."""
+    doubts = list(failed.confidence_reasons)
+    finite = failed.value is None or not np.isnan(failed.value)
+    if finite and not failed.run_rule and failed.series[0].kind != "fact":
+        points = sum(span.points for span in failed.spans)
+        if len(failed.axis) < SHORT_SERIES:
+            doubts.append(f"a series of {len(failed.axis)} points")
+        elif points < FEW_POINTS and not failed.is_event:
+            doubts.append("at a single point" if points == 1 else f"at {points} points")
+        if failed.margin is not None and failed.margin < NEAR and "borderline" not in doubts:
+            doubts.append(f"{failed.margin:.2g} times its limit")
+    if "role guessed" in doubts or len(doubts) >= MANY_DOUBTS:
+        return Confidence.LOW, tuple(doubts)
+    return (Confidence.MEDIUM if doubts else Confidence.HIGH), tuple(doubts)
 
 
 def _layer_order(series: Series) -> int | None:
