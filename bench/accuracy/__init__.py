@@ -1,0 +1,1 @@
+"""The labelled bench: real short trainings, healthy and with planted faults, and what mlcheck says of them."""
