@@ -134,7 +134,26 @@ def test_severity(rule_text: str, severity: str, given: str, expected: str, reas
     text = rule_text.replace("severity: warning", f"severity: {severity}", 1)
     (found,) = findings(text, {"train/loss": given})
     assert found.severity == expected
-    assert (reason in found.reasons) if reason else found.reasons == ()
+    short = "a series of 10 points"
+    assert (reason in found.reasons) if reason else found.reasons == (short,)
+
+
+@pytest.mark.parametrize(
+    ("given", "confidence", "reasons"),
+    [
+        ("9x39", "high", ()),
+        ("2.8x39", "medium", ("1.4 times its limit",)),
+        ("1x19 9x1 1x19", "medium", ("healed", "at 2 points")),
+        ("1x37 9x1", "medium", ("at 2 points",)),
+        ("9x9", "medium", ("a series of 10 points",)),
+        ("1x19 2.2x1 1x19", "low", ("healed", "borderline", "at 2 points")),
+    ],
+)
+def test_confidence_says_what_it_rests_on(
+    rule_text: str, given: str, confidence: str, reasons: tuple[str, ...]
+) -> None:
+    (found,) = findings(rule_text, {"train/loss": given})
+    assert (found.confidence, found.reasons) == (confidence, reasons)
 
 
 def test_a_guessed_role_is_at_most_a_warning(rule_text: str) -> None:

@@ -56,7 +56,9 @@ def test_loss_tells_is_the_regime_as_a_condition(regime: str, tells: bool) -> No
 def test_a_guessed_function_is_at_most_a_warning() -> None:
     saves = {"min": "0x4", "max": "3x4", "abs_mean": "1x4"}
     asking = found("u: {role: activation, stat: abs_mean, act: relu}", "u > 0", {"activations/block1": saves})
-    assert [(f.severity, f.reasons) for f in asking] == [(Severity.WARNING, ("function guessed from the values",))]
+    assert [(f.severity, f.reasons) for f in asking] == [
+        (Severity.WARNING, ("function guessed from the values", "a series of 5 points"))
+    ]
     named = found("u: {role: activation, stat: abs_mean, act: relu}", "u > 0", {"activations/relu1": saves})
     assert [f.severity for f in named] == [Severity.ERROR]
     not_asking = found("u: {role: activation, stat: abs_mean}", "u > 0", {"activations/block1": saves})
