@@ -215,17 +215,17 @@ class Gather:
         times: set[str] = set()
         by_name = {normal(name): name for name in self.columns}
         walls, is_absolute = np.full(self.rows, np.nan), False
-        for name in (*self.writer.stamps, *self.writer.elapsed):
+        for name in (*self.writer.stamps, *self.writer.perhaps_stamps, *self.writer.elapsed):
             given = by_name.get(name)
             if given is None or self.columns[given].is_text:
                 continue
-            times.add(given)
-            if np.isfinite(walls).any():
+            is_stamp = name not in self.writer.elapsed
+            found = _seconds(self._spread(name), is_stamp)
+            if name in self.writer.perhaps_stamps and found[0] is None:
                 continue
-            column = self._spread(name)
-            seconds, absolute = _seconds(column, name in self.writer.stamps)
-            if seconds is not None:
-                walls, is_absolute = seconds, absolute
+            times.add(given)
+            if not np.isfinite(walls).any() and found[0] is not None:
+                walls, is_absolute = found
         if not is_absolute and self.start is not None and np.isfinite(walls).any():
             return walls + self.start, True, times
         return walls, is_absolute, times

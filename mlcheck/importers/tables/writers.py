@@ -22,6 +22,8 @@ class Writer:
     steps: tuple[str, ...] = ()
     epochs: tuple[str, ...] = ()
     stamps: tuple[str, ...] = ()
+    perhaps_stamps: tuple[str, ...] = ()
+    """Names that are wall times where their values are seconds since the epoch, and quantities where they are not."""
     elapsed: tuple[str, ...] = ()
     modes: tuple[str, ...] = ()
     rename: dict[str, str] = field(default_factory=dict)
