@@ -1,7 +1,6 @@
 """Values of data sets: taken from the file as they lie where they lie in one piece, else through libhdf5; never more than asked for."""
 
 import os
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -17,18 +16,8 @@ from mlcheck.importers.hdf5.walk import open_file
 Array = np.ndarray[Any, Any]
 
 
-class _Buffer(threading.local):
-    """Bytes that were read last; each thread has its own."""
-
-    def __init__(self) -> None:
-        self.bytes = np.empty(0, dtype=np.uint8)
-
-
 class Reader:
-    """An open file, which several threads may read. Its methods raise what h5py and os raise on a damaged one.
-
-    What they return is good until the next call in the same thread: a buffer is reused.
-    """
+    """An open file. Its methods raise what h5py and os raise on a damaged one."""
 
     def __init__(self, path: Path) -> None:
         """Raises OSError when the file cannot be opened."""
@@ -36,15 +25,13 @@ class Reader:
         self.descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
         self.size = os.fstat(self.descriptor).st_size
         self._file: Any = None
-        self._opening = threading.Lock()
-        self._buffer = _Buffer()
+        self._buffer = np.empty(0, dtype=np.uint8)
 
     @property
     def file(self) -> Any:
         """The file as h5py's low-level interface sees it; opened when it is first asked for."""
-        with self._opening:
-            if self._file is None:
-                self._file = open_file(self.path)
+        if self._file is None:
+            self._file = open_file(self.path)
         return self._file
 
     def __enter__(self) -> "Reader":
@@ -71,7 +58,7 @@ class Reader:
             return None
 
     def whole(self, leaf: Leaf) -> Array:
-        """All values, shape `leaf.shape`, in native byte order; bfloat16 as float32."""
+        """All values, shape `leaf.shape`, in native byte order; bfloat16 as float32. Good until the next call: a buffer is reused."""
         if leaf.offset is None or leaf.raw is None:
             return self._through_library(leaf, None)
         self._make_room(leaf.stored)
@@ -79,7 +66,7 @@ class Reader:
         return self._settled(leaf, leaf.shape, leaf.stored)
 
     def entries(self, leaf: Leaf, start: int, stop: int) -> Array:
-        """Entries `start` to `stop` of axis 0, shape (stop - start, *leaf.shape[1:])."""
+        """Entries `start` to `stop` of axis 0, shape (stop - start, *leaf.shape[1:]). Good until the next call."""
         if leaf.offset is None or leaf.raw is None:
             return self._through_library(leaf, (start, stop))
         row = leaf.stored // leaf.shape[0] if leaf.shape[0] else 0
@@ -89,7 +76,7 @@ class Reader:
         return self._settled(leaf, (stop - start, *leaf.shape[1:]), need)
 
     def many(self, leaves: Sequence[Leaf]) -> Array:
-        """All values of data sets that lie in one piece and have one shape and type, shape (n, *shape)."""
+        """All values of data sets that lie in one piece and have one shape and type, shape (n, *shape). Good until the next call."""
         first = leaves[0]
         row = first.stored
         self._make_room(len(leaves) * row)
@@ -98,16 +85,16 @@ class Reader:
         return self._settled(first, (len(leaves), *first.shape), len(leaves) * row)
 
     def _make_room(self, need: int) -> None:
-        if len(self._buffer.bytes) < need:
-            self._buffer.bytes = np.empty(need, dtype=np.uint8)
+        if len(self._buffer) < need:
+            self._buffer = np.empty(need, dtype=np.uint8)
 
     def _settled(self, leaf: Leaf, shape: tuple[int, ...], length: int) -> Array:
-        raw: Array = self._buffer.bytes[:length].view(leaf.raw)
+        raw: Array = self._buffer[:length].view(leaf.raw)
         return settled(raw.reshape(shape), leaf)
 
     def _fill(self, start: int, length: int, offset: int) -> None:
         """Bytes of the file into the buffer."""
-        room = memoryview(self._buffer.bytes.data)[start : start + length]
+        room = memoryview(self._buffer.data)[start : start + length]
         while len(room):
             got = os.preadv(self.descriptor, [room], offset)
             if got <= 0:

@@ -76,13 +76,10 @@ class Hdf5Importer:
         file = FoundFile(path, shown, "", self.format, path.stat().st_size)
         return self.read_together([file], Request.base())[0][1]
 
-    def read_together(
-        self, files: Sequence[FoundFile], request: Request, threads: int | None = None
-    ) -> list[tuple[str, Imported]]:
+    def read_together(self, files: Sequence[FoundFile], request: Request) -> list[tuple[str, Imported]]:
         """See base.ReadsTogether."""
         # What reads is imported where there is something to read: most runs hold no such file, and all pay for imports.
         from mlcheck.importers.hdf5.read import read_units
-        from mlcheck.store.tensors.threads import cores
 
         found: dict[str, Look] = {}
         result: dict[str, Imported] = {}
@@ -98,7 +95,7 @@ class Hdf5Importer:
             else:
                 found[file.shown] = seen
         readable = [file for file in files if file.shown in found]
-        result |= read_units(readable, found, request, cores() if threads is None else threads)
+        result |= read_units(readable, found, request)
         return [(file.part, result[file.shown]) for file in files]
 
     def _peek(self, path: Path, head: bytes | None = None) -> Look:

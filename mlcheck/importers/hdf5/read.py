@@ -12,7 +12,6 @@ from mlcheck.importers.hdf5.failures import DAMAGE, told
 from mlcheck.importers.hdf5.feed import Feed, Scalars
 from mlcheck.importers.hdf5.look import Look
 from mlcheck.importers.hdf5.said import in_words
-from mlcheck.importers.hdf5.shares import Share, taken
 from mlcheck.importers.hdf5.source import Layout, Source, SourceKey
 from mlcheck.importers.hdf5.units import Member, Unit, units_of
 from mlcheck.report import SourceStatus
@@ -41,13 +40,8 @@ class _Group:
     keys: set[SourceKey]
 
 
-def read_units(
-    files: Sequence[FoundFile], looks: Mapping[str, Look], request: Request, threads: int = 1
-) -> dict[str, Imported]:
-    """Read files whose layouts are known; gives what came of each, by `shown`. Never raises for what is in a file.
-
-    The same for any number of threads.
-    """
+def read_units(files: Sequence[FoundFile], looks: Mapping[str, Look], request: Request) -> dict[str, Imported]:
+    """Read files whose layouts are known; gives what came of each, by `shown`. Never raises for what is in a file."""
     shown = {file.path: file.shown for file in files}
     outcomes = {file.path: _Outcome() for file in files}
     parts: dict[str, dict[Any, Layout]] = {}
@@ -57,7 +51,7 @@ def read_units(
             parts.setdefault(file.part, {})[file.path] = layout
     for part, layouts in parts.items():
         for group in _grouped(part, units_of(layouts)):
-            _read_group(group, request, outcomes, threads)
+            _read_group(group, request, outcomes)
     return {shown[file.path]: _imported(file, looks[file.shown], outcomes[file.path]) for file in files}
 
 
@@ -73,47 +67,37 @@ def _grouped(part: str, units: Sequence[Unit]) -> list[_Group]:
     return groups
 
 
-def _read_group(group: _Group, request: Request, outcomes: Mapping[Any, _Outcome], threads: int) -> None:
+def _read_group(group: _Group, request: Request, outcomes: Mapping[Any, _Outcome]) -> None:
     collector = TensorCollector(request, group.part)
     scalars = Scalars()
     for unit in group.units:
         for member in unit.members:
-            _read_member(member, len(unit.members) == 1, collector, scalars, outcomes[member.path], threads)
+            _read_member(member, len(unit.members) == 1, collector, scalars, outcomes[member.path])
     first = outcomes[group.units[0].members[0].path]
     first.series += [*collector.series(), *scalars.series()]
     first.notes += collector.problems()
 
 
 def _read_member(
-    member: Member,
-    is_alone: bool,
-    collector: TensorCollector,
-    scalars: Scalars,
-    outcome: _Outcome,
-    threads: int,
+    member: Member, is_alone: bool, collector: TensorCollector, scalars: Scalars, outcome: _Outcome
 ) -> None:
-    sources = [_with_axis(source, member) for source in member.layout.sources]
-    # Here, in order: by it tensors are numbered.
-    tracks = [None if one.is_scalar else collector.track(one.tag, one.hints) for one in sources]
+    step = member.step if member.step is not None else 0
     try:
         with Reader(member.path) as reader:
-            step = member.step if member.step is not None else 0
-
-            def take(share: Share) -> Feed:
-                feed = Feed(reader, scalars)
-                feed.take(share.source, share.track, step)
-                if share.track is not None and is_alone:
-                    share.track.done()
-                return feed
-
-            feeds = taken(take, [Share(*one) for one in zip(sources, tracks, strict=True)], threads)
+            feed = Feed(reader, scalars)
+            for source in member.layout.sources:
+                named = _with_axis(source, member)
+                track = None if source.is_scalar else collector.track(named.tag, named.hints)
+                feed.take(named, track, step)
+                if track is not None and is_alone:
+                    track.done()
     except DAMAGE as error:
         outcome.lost.append(("/", f"cannot be read on: {told(error)}"))
         return
-    outcome.records += sum(feed.records for feed in feeds)
-    outcome.lost += [one for feed in feeds for one in feed.lost]
-    outcome.lost_bytes += sum(feed.lost_bytes for feed in feeds)
-    outcome.notes += in_words([one for feed in feeds for one in feed.notes])
+    outcome.records += feed.records
+    outcome.lost += feed.lost
+    outcome.lost_bytes += feed.lost_bytes
+    outcome.notes += in_words(feed.notes)
     outcome.notes += _about_steps(member, is_alone)
 
 

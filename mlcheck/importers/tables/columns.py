@@ -220,12 +220,12 @@ class Gather:
             if given is None or self.columns[given].is_text:
                 continue
             is_stamp = name not in self.writer.elapsed
-            found = _seconds(self._spread(name), is_stamp)
-            if name in self.writer.perhaps_stamps and found[0] is None:
+            seconds, absolute = _seconds(self._spread(name), is_stamp)
+            if name in self.writer.perhaps_stamps and seconds is None:
                 continue
             times.add(given)
-            if not np.isfinite(walls).any() and found[0] is not None:
-                walls, is_absolute = found
+            if not np.isfinite(walls).any() and seconds is not None:
+                walls, is_absolute = seconds, absolute
         if not is_absolute and self.start is not None and np.isfinite(walls).any():
             return walls + self.start, True, times
         return walls, is_absolute, times

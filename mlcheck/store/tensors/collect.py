@@ -34,6 +34,7 @@ class TensorCollector:
         self._tracks: dict[tuple[str, str | None, str | None], Track] = {}
         self._tables: dict[frozenset[str], Table] = {}
         self._queues = Queues()
+        self._problems: list[str] = []
         self._classes = ClassCounter(request.asks("class_count"), request.asks("confusion"))
 
     def track(self, tag: str, hints: Hints | None = None) -> "Track":
@@ -47,7 +48,7 @@ class TensorCollector:
             if table is None:
                 table = self._tables[plan.keys] = Table(wanted(plan.keys).columns)
             memory = Memory(len(self._tracks))
-            found = Track(tag, hints, plan, memory, table, self._queues, self._classes)
+            found = Track(tag, hints, plan, memory, table, self._queues, self._classes, self._problems)
             self._tracks[key] = found
         return found
 
@@ -60,9 +61,8 @@ class TensorCollector:
         return (*tensors, *self._classes.series())
 
     def problems(self) -> tuple[str, ...]:
-        """What could not be measured and why, in the order of the tensors. Complete after `series`."""
-        own = [track.problem for track in self._tracks.values() if track.problem is not None]
-        return (*own, *self._classes.problems)
+        """What could not be measured and why, at most a line for each tensor and reason. Complete after `series`."""
+        return (*self._problems, *self._classes.problems)
 
 
 class Track:
@@ -77,9 +77,10 @@ class Track:
         table: Table,
         queues: Queues,
         classes: ClassCounter,
+        problems: list[str],
     ) -> None:
         self._tag, self._hints, self._role = tag, hints, plan.role
-        self._wanted, self._table, self._queues = wanted(plan.keys), table, queues
+        self._wanted, self._table, self._queues, self._problems = wanted(plan.keys), table, queues, problems
         self._memory = memory
         self._counts = classes.counts(plan.role)
         self._classes = classes
@@ -89,8 +90,7 @@ class Track:
         self._dtype: np.dtype[np.generic] | None = None
         self._first: tuple[tuple[int, ...], str] | None = None
         self._first_step = 0
-        self.problem: str | None = None
-        """What could not be measured and why: the first such thing."""
+        self._odd = False
 
     def add(self, step: int, wall_time: float, array: npt.ArrayLike) -> None:
         """One step: an array of any numeric or bool dtype and any shape. It may be written to again at once."""
@@ -123,13 +123,6 @@ class Track:
         self._settle()
         self._memory.forget()
         self._note(step, wall_time)
-
-    def shares_nothing(self, sizes: Iterable[int]) -> bool:
-        """Whether steps of so many values may be added in a thread of their own, beside those of other such tensors.
-
-        Small ones wait together with those of others, and classes are counted over several tensors.
-        """
-        return self._wanted.values and not self._counts and self._memory.queue is None and min(sizes, default=0) > SMALL
 
     def done(self) -> None:
         """Its last step was added: nothing need be kept for the next one."""
@@ -167,8 +160,9 @@ class Track:
         self._memory.rows += 1
 
     def _refuse(self, step: int, wall_time: float, values: Values) -> None:
-        if self.problem is None:
-            self.problem = f"{self._tag}: {values.dtype.name} at step {step} is not measured"
+        if not self._odd:
+            self._odd = True
+            self._problems.append(f"{self._tag}: {values.dtype.name} at step {step} is not measured")
         self.add_unread(step, wall_time, values.shape, values.dtype)
 
     def _take_form(self, step: int, shape: tuple[int, ...], dtype: "np.dtype[np.generic] | None", name: str) -> None:
@@ -191,8 +185,10 @@ class Track:
         free = self._role == "token_ids" or (
             self._role in BATCHED and len(shape) == len(first) and shape[1:] == first[1:]
         )
-        if shape != first and not free and self.problem is None:
-            self.problem = f"{self._tag}: shape {first} at step {self._first_step} and {shape} at step {step}"
+        if shape == first or free or self._odd:
+            return
+        self._odd = True
+        self._problems.append(f"{self._tag}: shape {first} at step {self._first_step} and {shape} at step {step}")
 
 
 @cache

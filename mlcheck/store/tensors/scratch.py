@@ -4,7 +4,6 @@ A block is at most `PIECE` values: with its float64 copy and two temporaries it 
 """
 
 import math
-import threading
 from typing import Any
 
 import numpy as np
@@ -23,11 +22,8 @@ PIECE = 65_536
 _LONGEST_PRODUCT = 8_192
 
 
-class Scratch(threading.local):
-    """Three float64 buffers and a mask of `PIECE` values, used again for every block; each thread has its own.
-
-    The third is touched for float64 data only.
-    """
+class Scratch:
+    """Three float64 buffers and a mask of `PIECE` values, used again for every block. The third is touched for float64 data only."""
 
     def __init__(self) -> None:
         self._wide = np.empty(PIECE)

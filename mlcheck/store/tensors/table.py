@@ -1,6 +1,5 @@
 """Rows of statistics of many tensors as they come, and sorted by tensor at the end."""
 
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,10 +19,7 @@ class TensorRows:
 
 
 class Table:
-    """Statistics of all tensors of which the same is wanted: rows of (tensor, number of the row in it, step, wall time, columns).
-
-    Rows may be added from several threads.
-    """
+    """Statistics of all tensors of which the same is wanted: rows of (tensor, number of the row in it, step, wall time, columns)."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self.names = tuple(names)
@@ -33,7 +29,6 @@ class Table:
         self._walls: list[float] = []
         self._values: list[Floats] = []
         self._open: list[Sequence[float]] = []
-        self._lock = threading.Lock()
 
     def add(
         self,
@@ -45,17 +40,14 @@ class Table:
     ) -> None:
         """Add n rows; a name without a column is NaN."""
         unknown = np.full(len(owners), np.nan)
-        values = np.array([columns.get(name, unknown) for name in self.names])
-        with self._lock:
-            self._close()
-            self._note(owners, numbers, steps, walls)
-            self._values.append(values)
+        self._close()
+        self._note(owners, numbers, steps, walls)
+        self._values.append(np.array([columns.get(name, unknown) for name in self.names]))
 
     def add_one(self, owner: int, number: int, step: int, wall: float, values: Mapping[str, float]) -> None:
         """Add one row of few known statistics."""
-        with self._lock:
-            self._note([owner], [number], [step], [wall])
-            self._open.append([values.get(name, np.nan) for name in self.names])
+        self._note([owner], [number], [step], [wall])
+        self._open.append([values.get(name, np.nan) for name in self.names])
 
     def _note(
         self, owners: Sequence[int], numbers: Sequence[int], steps: Sequence[int], walls: Sequence[float]
