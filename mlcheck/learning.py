@@ -46,6 +46,8 @@ class Learned:
     relaxed: Sequence[Relaxed]
     runs: Sequence[str]
     """Names of the good runs."""
+    doubtful: Mapping[str, Sequence[str]]
+    """Runs with errors, and the names of the rules that gave them: perhaps they are none of the good ones."""
 
 
 def learn(paths: Sequence[str], options: ScanOptions, progress: Progress | None = None) -> Learned:
@@ -70,7 +72,26 @@ def learn(paths: Sequence[str], options: ScanOptions, progress: Progress | None 
                 progress(number, len(runs), lane)
             limits += learned(members, lane)
             relaxed += _relaxed(members, lane, selected)
-    return Learned(limits, relaxed, [run.name for run in runs])
+        doubtful = {run.name: names for run in runs if (names := _errors(run, selected))}
+    return Learned(limits, relaxed, [run.name for run in runs], doubtful)
+
+
+def _errors(run: "Run", selected: Sequence["Selected"]) -> list[str]:
+    from mlcheck.engine.context import RunContext
+    from mlcheck.engine.judge import judge
+    from mlcheck.engine.rule import Rule
+    from mlcheck.engine.verdict import Failed
+
+    context = RunContext(run)
+    return [
+        one.rule.name
+        for one in selected
+        if isinstance(one.rule, Rule)
+        and any(
+            isinstance(verdict, Failed) and verdict.severity is Severity.ERROR
+            for verdict in judge(one.rule, context, one.params)
+        )
+    ]
 
 
 def _lanes(runs: Sequence["Run"], fewest: int) -> Mapping[str, list["Run"]]:

@@ -178,8 +178,13 @@ def load_runs(paths: Sequence[str], options: ScanOptions, request: "Request") ->
     from mlcheck.importers.discover import discover
     from mlcheck.importers.paths import expanded
     from mlcheck.reading import import_run
+    from mlcheck.updates.peek import is_dump
 
-    found = discover([one for path in paths for one in expanded(path)])
+    given = [one for path in paths for one in expanded(path)]
+    for one in given:
+        if is_dump(Path(one)):
+            raise UsageError(f"{one}: holds predictions, and no run; `mlcheck compare OLD NEW` compares two such dumps")
+    found = discover(given)
     if found.missing:
         raise UsageError(found.missing[0])
     cache = cache_of(options)

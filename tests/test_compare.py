@@ -136,9 +136,32 @@ def test_nothing_in_common_is_said(tmp_path: Path) -> None:
     new = tmp_path / "new"
     new.mkdir()
     (new / "metrics.csv").write_text("step,gpu_util\n" + "\n".join(f"{step},50" for step in range(30)) + "\n")
-    report = compare(base, new)
-    assert any("nothing is logged on both sides" in note.text for note in report.notes)
-    assert {one.outcome for one in report.outcomes} == {"skipped"}
+    with pytest.raises(UsageError, match="nothing is logged in both"):
+        compare(base, new)
+    assert run("compare", base, new, cwd=tmp_path).returncode == 2
+
+
+def test_a_run_that_ends_in_nan_is_worse_than_one_that_does_not(tmp_path: Path) -> None:
+    base, new = write_run(tmp_path / "base", 0.3), write_run(tmp_path / "new", 0.3, seed=1)
+    rows = (new / "metrics.csv").read_text().splitlines()
+    broken = [
+        line if number < 25 else f"{line.split(',')[0]},nan,{line.split(',')[2]}" for number, line in enumerate(rows)
+    ]
+    (new / "metrics.csv").write_text("\n".join(broken) + "\n")
+    assert finding(compare(base, new), "CMP002").severity == "error"
+
+
+def test_a_dump_is_no_baseline_run(tmp_path: Path) -> None:
+    write_run(tmp_path / "new", 0.3)
+    (tmp_path / "predictions.csv").write_text("example_id,label,prediction\n1,0,0\n")
+    result = run("scan", "new", "--baseline-run", "predictions.csv", cwd=tmp_path)
+    assert result.returncode == 2
+    assert "holds predictions" in result.stderr
+
+
+def test_identical_with_nothing_is_refused(tmp_path: Path) -> None:
+    write_run(tmp_path / "new", 0.3)
+    assert run("scan", "new", "--expect-identical", cwd=tmp_path).returncode == 2
 
 
 @pytest.mark.parametrize("paths", [["missing", "base"], ["base"], ["base", "new", "third"], []])

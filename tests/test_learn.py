@@ -79,6 +79,25 @@ def test_a_rule_that_fails_on_good_runs_is_relaxed_until_it_is_quiet(tmp_path: P
     assert not [one for one in after.findings if one.severity != "info"]
 
 
+def test_a_limit_whose_series_is_not_there_is_not_kept_but_skipped(tmp_path: Path) -> None:
+    limits = limits_of(good_runs(tmp_path / "good"), tmp_path)
+    other = tmp_path / "exp_9"
+    other.mkdir()
+    (other / "metrics.csv").write_text("step,eval_loss\n" + "\n".join(f"{step},0.9" for step in range(30)) + "\n")
+    report = scanned(other, limits, select=("RUN011",))
+    assert {one.outcome for one in report.outcomes} == {"skipped"}
+    assert "has no series val_loss" in " ".join(one.reason or "" for one in report.outcomes)
+
+
+def test_a_run_with_errors_is_named(tmp_path: Path) -> None:
+    good_runs(tmp_path / "good", 3)
+    bad = write_run(tmp_path / "good" / "exp_bad", 0.3)
+    rows = (bad / "metrics.csv").read_text().splitlines()
+    nan = [line if at < 20 else f"{line.split(',')[0]},nan,{line.split(',')[2]}" for at, line in enumerate(rows)]
+    (bad / "metrics.csv").write_text("\n".join(nan) + "\n")
+    assert learn([str(tmp_path / "good")], ScanOptions()).doubtful == {"exp_bad": ["non-finite"]}
+
+
 def test_two_runs_are_too_few(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="3 good runs at least, 2 found"):
         learn([str(good_runs(tmp_path / "good", 2))], ScanOptions())

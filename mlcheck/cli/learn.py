@@ -39,13 +39,15 @@ def learn(
         found = learning.learn(paths, options, progress)
     finally:
         progress.stop()
+    for run, names in found.doubtful.items():
+        say(f"mlcheck: {run} has errors ({', '.join(names)}): is it a good run?")
     text = learning.as_toml(found)
     if output is None:
         write(text)
         return 0
     write_file(output, text)
     say(
-        f"{output}: {len(found.limits):,} limits and {len(found.relaxed):,} parameters from {len(found.runs):,} good runs; "
+        f"{output}: {len(found.limits):,} limits, {len(found.relaxed):,} relaxed rules, from {len(found.runs):,} good runs; "
         f"mlcheck scan RUN --config {output}"
     )
     return 0

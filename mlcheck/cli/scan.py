@@ -7,6 +7,7 @@ from pathlib import Path
 from mlcheck.cli.choices import ColorChoice, FailOnChoice, SeverityChoice
 from mlcheck.cli.effective import baseline_path, effective, scan_options, words
 from mlcheck.cli.output import Progress, finish, parse_outputs, report_options
+from mlcheck.errors import UsageError
 
 
 def scan_runs(
@@ -63,6 +64,8 @@ def scan_runs(
         allow_empty=allow_empty,
         jobs=jobs,
     )
+    if expect_identical and not baseline_run:
+        raise UsageError("--expect-identical needs a run to be identical with: --baseline-run BASE")
     outputs = parse_outputs(settings.output)
     options = scan_options(
         settings,

@@ -47,12 +47,17 @@ class DumpOptions:
 
 def are_dumps(paths: Sequence[str], options: DumpOptions) -> bool:
     """Whether the paths are dumps, and not runs. Raises UsageError where some are and others are not, or one is not there."""
+    from mlcheck.updates.files import DELIMITED, JSON, PARQUET
     from mlcheck.updates.peek import is_dump
 
     for path in paths:
         if not Path(path).exists():
             raise UsageError(f"{path}: no such file or directory")
     found = [is_dump(Path(path), tuple(options.read.columns)) for path in paths]
+    if any(found):
+        # A file beside a dump that is none by its columns is empty or damaged: what reads it says how.
+        suffixes = (*PARQUET, *DELIMITED, *JSON)
+        found = [one or Path(path).suffix.lower() in suffixes for path, one in zip(paths, found, strict=True)]
     if any(found) and not all(found):
         names = [[path for path, one in zip(paths, found, strict=True) if one is kind] for kind in (True, False)]
         raise UsageError(f"{', '.join(names[0])} holds predictions, {', '.join(names[1])} does not: give two of a kind")
@@ -68,11 +73,14 @@ def compare_dumps(
     measures = _once(_measured(tables, dumps))
     if not measures:
         raise UsageError(
-            f"{paths[-1]}: nothing in it can be compared with one dump alone; give the old model's before it"
+            f"{' and '.join(paths)}: nothing that both hold can be compared (predictions, embeddings with labels, texts)"
+            if len(paths) > 1
+            else f"{paths[-1]}: nothing in it can be judged by itself; give the old model's dump before it"
         )
     selected = [one for one in selected if _is_about(one, measures) or options.select]
-    name = Path(paths[-1]).as_posix()
-    part = _judged(name, measures, selected, rules)
+    path = Path(paths[-1]).as_posix()
+    name = f"{path} against {Path(paths[-2]).as_posix()}" if len(paths) > 1 else path
+    part = _judged(name, path, measures, selected, rules)
     sources = [SourceStatus(one.path, "predictions", "read", records=len(one.table), run=name) for one in tables]
     return report_of([part], selected, sources, list(_notes(tables)), measures), rules
 
@@ -192,7 +200,9 @@ def _once(measures: Sequence[Measure]) -> list[Measure]:
     return list(kept.values())
 
 
-def _judged(name: str, measures: Sequence[Measure], selected: "Sequence[Selected]", rules: "Registry") -> "RunPart":
+def _judged(
+    name: str, path: str, measures: Sequence[Measure], selected: "Sequence[Selected]", rules: "Registry"
+) -> "RunPart":
     import numpy as np
 
     from mlcheck.engine.run import judge_run
@@ -200,7 +210,7 @@ def _judged(name: str, measures: Sequence[Measure], selected: "Sequence[Selected
     from mlcheck.store.series import Regime, Run
     from mlcheck.updates.base import facts
 
-    run = Run(name, name, lane(name), facts(measures), (), regime=Regime("unknown", "a comparison of dumps"))
+    run = Run(name, path, lane(path), facts(measures), (), regime=Regime("unknown", "a comparison of dumps"))
     with np.errstate(all="ignore"):
         return judge_run(run, selected, rules.causes)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mlcheck.comparing.report import report_of
 from mlcheck.errors import UsageError
 from mlcheck.report import Note, Report
+from mlcheck.updates.base import ComparisonError
 from mlcheck.work import Progress, ScanOptions, load_runs, request_for, select_rules
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from mlcheck.engine.select import Selected
     from mlcheck.store.series import Run
     from mlcheck.updates.base import Measure
+    from mlcheck.updates.runs import RunSettings
 
 
 Compared = tuple[Report, "Registry"]
@@ -38,12 +40,18 @@ def compare_runs(new: Sequence[str], options: ScanOptions, progress: Progress | 
     differing = setting_differences(base, runs)
     if differing:
         notes.append(Note("settings", f"settings that differ: {'; '.join(differing)}"))
-    if not measures:
-        notes.append(
-            Note("compare", "nothing is logged on both sides by which runs are judged (loss, metrics, reward)")
-        )
+    if not any(one.role == "run_change" for one in measures):
+        raise ComparisonError(_nothing(base, runs, options.run_settings or RunSettings()))
+    selected = [one for one in selected if one.rule.category == "comparison" or options.select]
     parts = _judged(runs, base, measures, selected, rules)
     return report_of(parts, selected, [s for run in base for s in run.sources], notes, measures), rules
+
+
+def _nothing(base: "Sequence[Run]", runs: "Sequence[Run]", settings: "RunSettings") -> str:
+    names = f"{base[0].name} and {runs[0].name}"
+    if settings.align != "step":
+        return f"{names}: nothing tells the {settings.align} of both; compare by step, or log an epoch counter and wall times"
+    return f"{names}: nothing is logged in both by which runs are judged (loss, metrics, reward); `mlcheck inspect` shows what is"
 
 
 def _of(runs: "Sequence[Run]", what: str) -> Note:

@@ -19,6 +19,9 @@ from mlcheck.store.series import Series
 MAX_COMBINATIONS = 10_000
 """A join beyond this is an error of the rule, not a result (language.md fix 11)."""
 
+SAID = 3
+"""Reasons that a skip names."""
+
 ALWAYS_CHANGING = ("linear", "cosine", "poly", "inverse", "exp", "onecycle", "one_cycle", "noam")
 """How the names of schedules begin whose rate never stands still for long: not `constant`, nor a wait for a plateau."""
 
@@ -175,11 +178,11 @@ class Binding:
 
     def undefined(self, name: str) -> str | None:
         """Why the facts that an input asks for have no value of its statistic, where they say so."""
-        for one in matching(self.context, self.rule.inputs[name], None):
-            for key, why in one.hints.undefined:
-                if key == self.keys[name]:
-                    return f"{key.replace('_', ' ')} is undefined: {why}"
-        return None
+        key = self.keys[name]
+        found = matching(self.context, self.rule.inputs[name], None)
+        whys = list(dict.fromkeys(why for one in found for stated, why in one.hints.undefined if stated == key))
+        more = f" and {len(whys) - SAID:,} more" if len(whys) > SAID else ""
+        return f"{key.replace('_', ' ')} is undefined: {'; '.join(whys[:SAID])}{more}" if whys else None
 
     def undefined_beside(self) -> Iterator[tuple[str, Series]]:
         """Facts that say why they have no value of a statistic that others of their kind have; one for each reason."""

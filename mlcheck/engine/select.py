@@ -100,16 +100,22 @@ def _configured(registry: Registry, word: str, own: RuleSettings) -> AnyRule:
 def _is_on(registry: Registry, rule: AnyRule, selection: Selection) -> bool:
     if any(fits(registry, rule, word) for word in selection.ignore):
         return False
-    if rule.id == LIMITS_RULE:
-        if not selection.learned:
-            return False
-    elif selection.comparing != "also" and is_comparative(rule) != (selection.comparing == "only"):
+    if not _in_question(rule, selection):
         return False
     if selection.select:
         return any(fits(registry, rule, word) for word in selection.select)
     if rule.id == IDENTITY_RULE and not selection.identical:
         return False
     return not is_opt_in(rule) and rule.status == "stable"
+
+
+def _in_question(rule: AnyRule, selection: Selection) -> bool:
+    """Whether what a rule judges is there: rules of comparisons need one, and a scan beside a baseline compares runs only."""
+    if rule.id == LIMITS_RULE:
+        return selection.learned
+    if selection.comparing == "also":
+        return not is_comparative(rule) or rule.category == "comparison"
+    return is_comparative(rule) == (selection.comparing == "only")
 
 
 def _assignments(registry: Registry, texts: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -84,6 +84,8 @@ def extent(row: Row, view: RunView | None) -> str:
 
 
 def _varying(row: Row) -> tuple[str | None, str]:
+    if all("group" in f.labels and "category" in f.labels for f in row.findings):
+        return "category", "slices"
     for label, (_, many) in _NOUNS.items():
         if all(label in f.labels for f in row.findings):
             return label, many

@@ -1,6 +1,6 @@
 """What a run reached, held against what good runs of its kind reached: learned limits with their noise."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -104,9 +104,22 @@ def measure_limits(run: Run, limits: Sequence[Limit]) -> list[Measure]:
     found = {(one.series, one.statistic): one for one in reached(run)}
     return [
         _measure(limit, found[limit.series, limit.statistic])
-        for limit in mine
         if (limit.series, limit.statistic) in found
+        else _unmeasured(limit)
+        for limit in mine
     ]
+
+
+def _unmeasured(limit: Limit) -> Measure:
+    """A limit whose series the run does not have: that must not read as kept."""
+    name = _name(limit.statistic, limit.series)
+    why = f"the run has no series {limit.series}" if limit.series else "nothing tells it"
+    keys = ("reached", "bound", "usual", "beyond", "noise", "runs")
+    return Measure("learned_limit", name, {}, dict.fromkeys(keys, f"{name}: {why}"), {"feature": name})
+
+
+def _name(statistic: str, series: str) -> str:
+    return f"{statistic.replace('_', ' ')} {series}".strip()
 
 
 def _measure(limit: Limit, one: Reached) -> Measure:
@@ -120,15 +133,5 @@ def _measure(limit: Limit, one: Reached) -> Measure:
         "noise": max(limit.noise, one.noise),
         "runs": float(limit.runs),
     }
-    name = f"{one.statistic.replace('_', ' ')} {one.series}".strip()
+    name = _name(one.statistic, one.series)
     return Measure("learned_limit", name, columns, labels={"feature": name})
-
-
-def unseen(run: Run, limits: Iterable[Limit]) -> list[str]:
-    """Series that limits are for and that the run does not have: `best val/loss`."""
-    there = {(one.series, one.statistic) for one in reached(run)}
-    return [
-        f"{one.statistic} {one.series}".strip()
-        for one in limits
-        if any(fnmatchcase(word, one.run) for word in (run.name, run.lane)) and (one.series, one.statistic) not in there
-    ]

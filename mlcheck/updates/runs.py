@@ -44,6 +44,10 @@ class Curve:
     seconds: Floats
     """float64 (n,): seconds since the first record of the run; NaN where unknown."""
     series: Series
+    end: float
+    """Where the last value lies, finite or not."""
+    broken: bool = False
+    """The last value is not finite."""
 
     @property
     def higher(self) -> bool:
@@ -53,7 +57,7 @@ class Curve:
     def until(self, limit: float) -> "Curve":
         """The part up to a position."""
         kept = self.at <= limit
-        return Curve(self.at[kept], self.values[kept], self.seconds[kept], self.series)
+        return Curve(self.at[kept], self.values[kept], self.seconds[kept], self.series, self.end, self.broken)
 
     @property
     def best(self) -> float:
@@ -142,7 +146,9 @@ def curve_of(run: Run, series: Series, align: Alignment) -> Curve | None:
     if not good.any():
         return None
     order = np.argsort(at[good], kind="stable")
-    return Curve(at[good][order], values[good][order], seconds[good][order], series)
+    known = at[np.isfinite(at)]
+    broken = not np.isfinite(values[-1])
+    return Curve(at[good][order], values[good][order], seconds[good][order], series, float(known.max()), broken)
 
 
 def _timed(series: Series) -> bool:
@@ -165,7 +171,7 @@ def _change(
     key: Key, base: Sequence[Curve], new: Sequence[Curve], settings: RunSettings, *, judged: bool
 ) -> Measure | None:
     _, split, metric, axis = key
-    horizon = min(float(np.median([one.at[-1] for one in side])) for side in (base, new))
+    horizon = min(float(np.median([one.end for one in side])) for side in (base, new))
     theirs = [part for one in base if len((part := one.until(horizon)).at)]
     ours = [part for one in new if len((part := one.until(horizon)).at)]
     if not theirs or not ours:
@@ -180,7 +186,10 @@ def _change(
         "worse_by": worse,
         "final": float(np.median([one.values[-1] for one in ours])),
         "base_final": float(np.median([one.values[-1] for one in theirs])),
-        "noise": float(np.median([one.noise for one in (*theirs, *ours)])),
+        # The yardstick is the baseline: a run that breaks is noisy by itself.
+        "noise": float(np.median([one.noise for one in theirs])),
+        "broken": sum(one.broken for one in new) / len(new),
+        "base_broken": sum(one.broken for one in base) / len(base),
         "runs": float(len(ours)),
         "base_runs": float(len(theirs)),
         "at": horizon,
