@@ -104,7 +104,7 @@ def sides(paths: Sequence[str], baseline: Sequence[str]) -> tuple[Sequence[str],
         return baseline, paths
     if len(paths) != 2:
         raise UsageError(
-            f"{len(paths)} paths of runs: write mlcheck compare BASE NEW, a pattern in quotes for repeated runs "
+            f"{len(paths)} path{'' if len(paths) == 1 else 's'} of runs: write mlcheck compare BASE NEW, a pattern in quotes for repeated runs "
             "('runs/base-seed*'), or --baseline-run BASE for each run of the baseline"
         )
     return paths[:1], paths[1:]

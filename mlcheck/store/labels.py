@@ -29,11 +29,13 @@ _SPLIT = re.compile(
     r"|(?P<test>test(?:ing)?|tst))(?: set| split)?\b"
 )
 _SPLIT_LETTERS = ("tr", "val", "vld", "test", "tst", "dev", "learn", "hold", "held", "sample", "oos")
-# Two letters name a split only beside the word of a measure: `va_loss`, `acc/tr`.
-_SHORT = {"tr": "train", "va": "val", "vl": "val", "ho": "val", "te": "test", "ts": "test"}
-_MEASURE = r"(?:loss|acc|acc1|accuracy|err|error|mse|mae|rmse|auc|f1|iou|miou|dice|ppl|perplexity|nll|score)"
-_SHORT_BEFORE = re.compile(rf"(?:^|(?<=/))(tr|va|vl|ho|te|ts)(?=[ /](?:\w+ )?{_MEASURE}\b)")
-_SHORT_AFTER = re.compile(rf"(\b{_MEASURE}[ /])(tr|va|vl|ho|te|ts)$")
+# Two letters, and words that mean much else, name a split only beside the word of a measure: `va_loss`, `acc/tr`, `objective (fit)`.
+_SHORT = {"tr": "train", "fit": "train", "va": "val", "vl": "val", "ho": "val", "te": "test", "ts": "test"}
+_MEASURE = (
+    r"(?:loss|objective|cost|acc|acc1|accuracy|err|error|mse|mae|rmse|auc|f1|iou|miou|dice|ppl|perplexity|nll|score)"
+)
+_SHORT_BEFORE = re.compile(rf"(?:^|(?<=/))(tr|fit|va|vl|ho|te|ts)(?=[ /](?:\w+ )?{_MEASURE}\b)")
+_SHORT_AFTER = re.compile(rf"(\b{_MEASURE}[ /])(tr|fit|va|vl|ho|te|ts)$")
 _DIRECTORY_FIT = re.compile(r"(?:^|/)fit$")
 
 
