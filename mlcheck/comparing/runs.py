@@ -103,8 +103,9 @@ def sides(paths: Sequence[str], baseline: Sequence[str]) -> tuple[Sequence[str],
             raise UsageError("give the new run: mlcheck compare --baseline-run BASE NEW")
         return baseline, paths
     if len(paths) != 2:
+        count = "1 path" if len(paths) == 1 else f"{len(paths)} paths"
         raise UsageError(
-            f"{len(paths)} path{'' if len(paths) == 1 else 's'} of runs: write mlcheck compare BASE NEW, a pattern in quotes for repeated runs "
+            f"{count} of runs: write mlcheck compare BASE NEW, a pattern in quotes for repeated runs "
             "('runs/base-seed*'), or --baseline-run BASE for each run of the baseline"
         )
     return paths[:1], paths[1:]
