@@ -1,8 +1,9 @@
 # docker build -t mlcheck . && docker run --rm -v "$PWD:/work:ro" mlcheck scan runs
 FROM python:3.12-slim AS build
+RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 RUN python -m venv /opt/mlcheck
 WORKDIR /source
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY mlcheck mlcheck
 COPY rules rules
 RUN /opt/mlcheck/bin/python -m pip install --no-cache-dir --disable-pip-version-check ".[html]"

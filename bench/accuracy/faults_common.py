@@ -20,7 +20,7 @@ from bench.accuracy.harness import HALVES, Recipe, require
 from bench.accuracy.loggers import Dump, Log
 from bench.accuracy.loop import Loss, Plan
 
-DEVELOPMENT, HELD_OUT = HALVES
+DEVELOPMENT, SEEN, HELD_OUT = HALVES
 NOT_LEARNING = ("loss-not-decreasing", "metric-at-chance", "underfit")
 """The model learns nothing from its training data."""
 TOO_FAST = ("learning-rate-too-high", "loss-divergence", "exploding-gradient", "updates-too-large")

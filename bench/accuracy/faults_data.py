@@ -9,7 +9,7 @@ import torch
 from bench.accuracy import data, models
 from bench.accuracy.faults_common import (
     DEVELOPMENT,
-    HELD_OUT,
+    SEEN,
     NOT_LEARNING,
     Disturbed,
     Told,
@@ -208,9 +208,9 @@ RECIPES = (
         dumps=True,
     ),
     planted(
-        "labels-sorted-spirals", "wrong-labels", HELD_OUT, labels_sorted_spirals, NOT_LEARNING, "csv, hdf5", dumps=True
+        "labels-sorted-spirals", "wrong-labels", SEEN, labels_sorted_spirals, NOT_LEARNING, "csv, hdf5", dumps=True
     ),
-    planted("labels-shuffled-iris", "wrong-labels", HELD_OUT, labels_shuffled_iris, NOT_LEARNING, "hdf5"),
+    planted("labels-shuffled-iris", "wrong-labels", SEEN, labels_shuffled_iris, NOT_LEARNING, "hdf5"),
     planted("labels-shuffled-spirals", "wrong-labels", DEVELOPMENT, labels_shuffled_spirals, NOT_LEARNING, "console"),
     planted(
         "labels-shuffled-digits",
@@ -224,7 +224,7 @@ RECIPES = (
     planted(
         "labels-shuffled-images",
         "shuffled-labels",
-        HELD_OUT,
+        SEEN,
         labels_shuffled_images,
         _BY_HEART,
         "keras directories, hdf5",
@@ -232,7 +232,7 @@ RECIPES = (
     ),
     planted("not-shuffled-images", "no-shuffling", DEVELOPMENT, not_shuffled_images, _ORDER, "tensorboard"),
     planted(
-        "not-shuffled-deep", "no-shuffling", HELD_OUT, not_shuffled_deep, _ORDER, "tensorboard, parquet", dumps=True
+        "not-shuffled-deep", "no-shuffling", SEEN, not_shuffled_deep, _ORDER, "tensorboard, parquet", dumps=True
     ),
     planted(
         "raw-inputs-wine",
@@ -243,7 +243,7 @@ RECIPES = (
         "tensorboard, hdf5",
         dumps=True,
     ),
-    planted("raw-inputs-cancer", "missing-normalisation", HELD_OUT, raw_inputs_cancer, _SCALE, "jsonl"),
+    planted("raw-inputs-cancer", "missing-normalisation", SEEN, raw_inputs_cancer, _SCALE, "jsonl"),
     planted("bad-batch-digits", "bad-batch", DEVELOPMENT, bad_batch_digits, _BATCH, "tensorboard", since=500),
-    planted("bad-batch-images", "bad-batch", HELD_OUT, bad_batch_images, _BATCH, "csv, hdf5", dumps=True, since=260),
+    planted("bad-batch-images", "bad-batch", SEEN, bad_batch_images, _BATCH, "csv, hdf5", dumps=True, since=260),
 )

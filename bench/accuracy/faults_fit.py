@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from bench.accuracy import data, models
 from bench.accuracy.faults_common import (
     DEVELOPMENT,
-    HELD_OUT,
+    SEEN,
     NOT_LEARNING,
     WithBatches,
     at_chance,
@@ -172,7 +172,7 @@ RECIPES = (
         dumps=True,
     ),
     planted(
-        "leaked-pixel-digits", "data-leak", HELD_OUT, leaked_pixel_digits, ("too-good",), "jsonl, parquet", dumps=True
+        "leaked-pixel-digits", "data-leak", SEEN, leaked_pixel_digits, ("too-good",), "jsonl, parquet", dumps=True
     ),
     planted(
         "overfit-digits", "overfit", DEVELOPMENT, overfit_digits, ("overfit",), "tensorboard, histograms", dumps=True
@@ -180,7 +180,7 @@ RECIPES = (
     planted(
         "overfit-characters",
         "overfit",
-        HELD_OUT,
+        SEEN,
         overfit_characters,
         ("overfit",),
         "trainer_state.json, hdf5",
@@ -189,9 +189,9 @@ RECIPES = (
     planted(
         "no-capacity-parity", "underfit", DEVELOPMENT, no_capacity_parity, NOT_LEARNING, "tensorboard, hdf5", dumps=True
     ),
-    planted("no-capacity-spirals", "underfit", HELD_OUT, no_capacity_spirals, NOT_LEARNING, "csv, parquet", dumps=True),
+    planted("no-capacity-spirals", "underfit", SEEN, no_capacity_spirals, NOT_LEARNING, "csv, parquet", dumps=True),
     planted(
         "imbalanced-dumped", "class-imbalance", DEVELOPMENT, imbalanced_dumped, _RARE, "tensorboard, hdf5", dumps=True
     ),
-    planted("imbalanced-scalars", "class-imbalance", HELD_OUT, imbalanced_scalars, _RARE, "tensorboard"),
+    planted("imbalanced-scalars", "class-imbalance", SEEN, imbalanced_scalars, _RARE, "tensorboard"),
 )

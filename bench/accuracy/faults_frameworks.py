@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bench.accuracy import data
-from bench.accuracy.faults_common import DEVELOPMENT, HELD_OUT, NOT_LEARNING, TOO_FAST, planted, varied
+from bench.accuracy.faults_common import DEVELOPMENT, SEEN, NOT_LEARNING, TOO_FAST, planted, varied
 from bench.accuracy.harness import require
 from bench.accuracy.loggers import Csv, Hdf5Dump, TensorBoard
 
@@ -181,12 +181,12 @@ _CHANCE = ("learning-rate-too-high", "updates-too-large", "loss-divergence", *NO
 RECIPES = (
     planted("zeros-keras", "initialised-with-zeros", DEVELOPMENT, keras_zeros, _INIT, "csv", framework="keras"),
     planted(
-        "double-softmax-keras", "double-softmax", HELD_OUT, keras_double_softmax, NOT_LEARNING, "csv", framework="keras"
+        "double-softmax-keras", "double-softmax", SEEN, keras_double_softmax, NOT_LEARNING, "csv", framework="keras"
     ),
     planted(
         "rate-at-chance-keras",
         "learning-rate-stays-at-chance",
-        HELD_OUT,
+        SEEN,
         keras_rate,
         _CHANCE,
         "csv, hdf5",
@@ -205,7 +205,7 @@ RECIPES = (
     planted(
         "boosted-overfit-lightgbm",
         "overfit",
-        HELD_OUT,
+        SEEN,
         boosted_overfit_lightgbm,
         ("overfit",),
         "jsonl",
@@ -214,7 +214,7 @@ RECIPES = (
     planted(
         "linear-diverges-sklearn",
         "learning-rate-too-high",
-        HELD_OUT,
+        SEEN,
         linear_diverges_sklearn,
         TOO_FAST,
         "csv",

@@ -8,7 +8,7 @@ from torch import nn
 from bench.accuracy import data, models
 from bench.accuracy.faults_common import (
     DEVELOPMENT,
-    HELD_OUT,
+    SEEN,
     NOT_LEARNING,
     at_chance,
     digits,
@@ -112,16 +112,16 @@ RECIPES = (
     planted(
         "zeros-mlp", "initialised-with-zeros", DEVELOPMENT, zeros_mlp, _ZEROS, "tensorboard, histograms", dumps=True
     ),
-    planted("zeros-lstm", "initialised-with-zeros", HELD_OUT, zeros_lstm, _ZEROS, "csv"),
+    planted("zeros-lstm", "initialised-with-zeros", SEEN, zeros_lstm, _ZEROS, "csv"),
     planted("constant-mlp", "initialised-with-a-constant", DEVELOPMENT, constant_mlp, _INIT, "tensorboard"),
     planted(
-        "constant-gru", "initialised-with-a-constant", HELD_OUT, constant_gru, _INIT, "tensorboard, hdf5", dumps=True
+        "constant-gru", "initialised-with-a-constant", SEEN, constant_gru, _INIT, "tensorboard, hdf5", dumps=True
     ),
     planted("too-large-mlp", "initialised-too-large", DEVELOPMENT, too_large_mlp, _INIT, "tensorboard"),
     planted(
         "too-large-characters",
         "initialised-too-large",
-        HELD_OUT,
+        SEEN,
         too_large_characters,
         _INIT,
         "tensorboard, parquet",
@@ -129,6 +129,6 @@ RECIPES = (
     ),
     planted("too-small-mlp", "initialised-too-small", DEVELOPMENT, too_small_mlp, _INIT, "jsonl"),
     planted(
-        "too-small-cnn", "initialised-too-small", HELD_OUT, too_small_cnn, _INIT, "tensorboard, histograms", dumps=True
+        "too-small-cnn", "initialised-too-small", SEEN, too_small_cnn, _INIT, "tensorboard, histograms", dumps=True
     ),
 )

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from bench.accuracy import data, models
 from bench.accuracy.faults_common import (
     DEVELOPMENT,
-    HELD_OUT,
+    SEEN,
     NOT_LEARNING,
     TOO_FAST,
     Told,
@@ -274,7 +274,7 @@ _SOFTMAX = ("loss-plateau", "vanishing-gradient", *NOT_LEARNING)
 RECIPES = (
     planted("exploding-rnn-adding", "exploding-rnn", DEVELOPMENT, exploding_rnn_adding, _EXPLODE, "tensorboard"),
     planted(
-        "exploding-rnn-counting", "exploding-rnn", HELD_OUT, exploding_rnn_counting, _EXPLODE, "csv, hdf5", dumps=True
+        "exploding-rnn-counting", "exploding-rnn", SEEN, exploding_rnn_counting, _EXPLODE, "csv, hdf5", dumps=True
     ),
     planted(
         "vanishing-sigmoid-digits",
@@ -286,7 +286,7 @@ RECIPES = (
         dumps=True,
     ),
     planted(
-        "vanishing-sigmoid-cancer", "vanishing-depth", HELD_OUT, vanishing_sigmoid_cancer, _VANISH, "trainer_state.json"
+        "vanishing-sigmoid-cancer", "vanishing-depth", SEEN, vanishing_sigmoid_cancer, _VANISH, "trainer_state.json"
     ),
     planted(
         "dead-relu-negative-bias",
@@ -298,7 +298,7 @@ RECIPES = (
         dumps=True,
         layer="relu2",
     ),
-    planted("dead-relu-huge-step", "dead-relu", HELD_OUT, dead_relu_huge_step, (*_DEAD, *TOO_FAST), "csv", since=200),
+    planted("dead-relu-huge-step", "dead-relu", SEEN, dead_relu_huge_step, (*_DEAD, *TOO_FAST), "csv", since=200),
     planted(
         "saturated-tanh-regression",
         "saturation",
@@ -312,7 +312,7 @@ RECIPES = (
     planted(
         "saturated-sigmoid-autoencoder",
         "saturation",
-        HELD_OUT,
+        SEEN,
         saturated_sigmoid_autoencoder,
         _SATURATED,
         "jsonl, parquet",
@@ -327,12 +327,12 @@ RECIPES = (
         "tensorboard, hdf5",
         dumps=True,
     ),
-    planted("frozen-trunk-parity", "frozen-by-mistake", HELD_OUT, frozen_trunk_parity, _FROZEN, "tensorboard"),
+    planted("frozen-trunk-parity", "frozen-by-mistake", SEEN, frozen_trunk_parity, _FROZEN, "tensorboard"),
     planted("detached-loss-digits", "detached-graph", DEVELOPMENT, detached_loss_digits, _FROZEN, "tensorboard"),
     planted(
         "detached-trunk-digits",
         "detached-graph",
-        HELD_OUT,
+        SEEN,
         detached_trunk_digits,
         _FROZEN,
         "csv, hdf5",
@@ -349,13 +349,13 @@ RECIPES = (
         dumps=True,
     ),
     planted(
-        "other-parameters-spirals", "optimizer-without-parameters", HELD_OUT, other_parameters_spirals, _FROZEN, "jsonl"
+        "other-parameters-spirals", "optimizer-without-parameters", SEEN, other_parameters_spirals, _FROZEN, "jsonl"
     ),
     planted("double-softmax-deep", "double-softmax", DEVELOPMENT, double_softmax_deep, _SOFTMAX, "tensorboard"),
     planted(
         "double-softmax-characters",
         "double-softmax",
-        HELD_OUT,
+        SEEN,
         double_softmax_characters,
         _SOFTMAX,
         "trainer_state.json",

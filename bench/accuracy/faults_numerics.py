@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.accuracy import data, models
-from bench.accuracy.faults_common import DEVELOPMENT, HELD_OUT, digits, mse, not_finite, planted, varied
+from bench.accuracy.faults_common import DEVELOPMENT, SEEN, digits, mse, not_finite, planted, varied
 from bench.accuracy.harness import require
 from bench.accuracy.loggers import Csv, Hdf5Dump, JsonLines, Log, ParquetDump, TensorBoard, TrainerState
 from bench.accuracy.loop import Plan, cross_entropy, fit
@@ -201,7 +201,7 @@ RECIPES = (
     planted(
         "nan-log-zero-entropy",
         "nan-from-log-zero",
-        HELD_OUT,
+        SEEN,
         nan_log_zero_entropy,
         _NAN,
         "tensorboard, hdf5",
@@ -217,7 +217,7 @@ RECIPES = (
         dumps=True,
     ),
     planted(
-        "nan-overflow-squares", "nan-from-overflow", HELD_OUT, nan_overflow_squares, _OVERFLOW, "trainer_state.json"
+        "nan-overflow-squares", "nan-from-overflow", SEEN, nan_overflow_squares, _OVERFLOW, "trainer_state.json"
     ),
     planted(
         "nan-one-layer-mlp",
@@ -233,7 +233,7 @@ RECIPES = (
     planted(
         "nan-one-layer-cnn",
         "nan-in-one-layer",
-        HELD_OUT,
+        SEEN,
         nan_one_layer_cnn,
         _NAN,
         "csv, parquet",
@@ -254,7 +254,7 @@ RECIPES = (
     planted(
         "scale-collapses-characters",
         "loss-scale-collapse",
-        HELD_OUT,
+        SEEN,
         scale_collapses_characters,
         _SCALE,
         "jsonl",

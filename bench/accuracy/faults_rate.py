@@ -8,7 +8,7 @@ import torch
 from bench.accuracy import data, models
 from bench.accuracy.faults_common import (
     DEVELOPMENT,
-    HELD_OUT,
+    SEEN,
     NOT_LEARNING,
     TOO_FAST,
     at_chance,
@@ -284,7 +284,7 @@ RECIPES = (
     planted(
         "rate-diverges-cnn",
         "learning-rate-too-high",
-        HELD_OUT,
+        SEEN,
         rate_diverges_cnn,
         _RATE,
         "trainer_state.json, hdf5",
@@ -294,14 +294,14 @@ RECIPES = (
     planted(
         "rate-at-chance-gru",
         "learning-rate-stays-at-chance",
-        HELD_OUT,
+        SEEN,
         rate_at_chance_gru,
         _CHANCE,
         "tensorboard, parquet",
         dumps=True,
     ),
     planted("rate-too-low-mlp", "learning-rate-too-low", DEVELOPMENT, rate_too_low_mlp, _LOW, "tensorboard"),
-    planted("rate-too-low-cnn", "learning-rate-too-low", HELD_OUT, rate_too_low_cnn, _LOW, "csv, hdf5", dumps=True),
+    planted("rate-too-low-cnn", "learning-rate-too-low", SEEN, rate_too_low_cnn, _LOW, "csv, hdf5", dumps=True),
     planted(
         "rate-zero-steplr",
         "learning-rate-zero-early",
@@ -315,7 +315,7 @@ RECIPES = (
     planted(
         "rate-zero-linear",
         "learning-rate-zero-early",
-        HELD_OUT,
+        SEEN,
         rate_zero_linear,
         _ZERO,
         "tensorboard, histograms",
@@ -325,7 +325,7 @@ RECIPES = (
     planted(
         "no-warm-up-symbols", "no-warm-up", DEVELOPMENT, no_warm_up_symbols, _WARM_UP, "tensorboard, hdf5", dumps=True
     ),
-    planted("no-warm-up-reversal", "no-warm-up", HELD_OUT, no_warm_up_reversal, _WARM_UP, "jsonl"),
+    planted("no-warm-up-reversal", "no-warm-up", SEEN, no_warm_up_reversal, _WARM_UP, "jsonl"),
     planted(
         "warm-up-never-ends-mlp",
         "warm-up-never-ends",
@@ -338,7 +338,7 @@ RECIPES = (
     planted(
         "warm-up-never-ends-transformer",
         "warm-up-never-ends",
-        HELD_OUT,
+        SEEN,
         warm_up_never_ends_transformer,
         ("schedule-mismatch",),
         "trainer_state.json",
@@ -352,14 +352,14 @@ RECIPES = (
         "tensorboard, parquet",
         dumps=True,
     ),
-    planted("maximised-cnn", "wrong-loss-sign", HELD_OUT, maximised_cnn, _RATE, "tensorboard, hdf5", dumps=True),
+    planted("maximised-cnn", "wrong-loss-sign", SEEN, maximised_cnn, _RATE, "tensorboard, hdf5", dumps=True),
     planted(
         "no-zero-grad-mlp", "missing-zero-grad", DEVELOPMENT, no_zero_grad_mlp, _RATE, "tensorboard, hdf5", dumps=True
     ),
-    planted("no-zero-grad-cnn", "missing-zero-grad", HELD_OUT, no_zero_grad_cnn, _RATE, "csv"),
+    planted("no-zero-grad-cnn", "missing-zero-grad", SEEN, no_zero_grad_cnn, _RATE, "csv"),
     planted("clip-too-tight-mlp", "clip-too-tight", DEVELOPMENT, clip_too_tight_mlp, _CLIP, "tensorboard"),
     planted(
-        "clip-too-tight-gru", "clip-too-tight", HELD_OUT, clip_too_tight_gru, _CLIP, "tensorboard, parquet", dumps=True
+        "clip-too-tight-gru", "clip-too-tight", SEEN, clip_too_tight_gru, _CLIP, "tensorboard, parquet", dumps=True
     ),
     planted(
         "weight-decay-mlp",
@@ -370,5 +370,5 @@ RECIPES = (
         "tensorboard, hdf5",
         dumps=True,
     ),
-    planted("weight-decay-cnn", "weight-decay-too-strong", HELD_OUT, weight_decay_cnn, _DECAY, "keras directories"),
+    planted("weight-decay-cnn", "weight-decay-too-strong", SEEN, weight_decay_cnn, _DECAY, "keras directories"),
 )

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from bench.accuracy import data, models
 from bench.accuracy.faults_common import (
     DEVELOPMENT,
-    HELD_OUT,
+    SEEN,
     Disturbed,
     Told,
     digits,
@@ -253,7 +253,7 @@ RECIPES = (
     planted(
         "resumed-without-state-characters",
         "resume-without-state",
-        HELD_OUT,
+        SEEN,
         resumed_without_state_characters,
         _RESUMED,
         "csv",
@@ -263,14 +263,14 @@ RECIPES = (
         "stalled-once-digits", "stalled-loader", DEVELOPMENT, stalled_once_digits, _STALLED, "tensorboard", since=400
     ),
     planted(
-        "stalled-thrice-characters", "stalled-loader", HELD_OUT, stalled_thrice_characters, _STALLED, "jsonl", since=121
+        "stalled-thrice-characters", "stalled-loader", SEEN, stalled_thrice_characters, _STALLED, "jsonl", since=121
     ),
     planted("slows-down-digits", "slowing-loader", DEVELOPMENT, slows_down_digits, _SLOW, "tensorboard"),
-    planted("slows-down-images", "slowing-loader", HELD_OUT, slows_down_images, _SLOW, "jsonl"),
+    planted("slows-down-images", "slowing-loader", SEEN, slows_down_images, _SLOW, "jsonl"),
     planted("waits-for-data-digits", "waiting-for-data", DEVELOPMENT, waits_for_data_digits, _WAITS, "tensorboard"),
-    planted("waits-for-data-spirals", "waiting-for-data", HELD_OUT, waits_for_data_spirals, _WAITS, "csv"),
+    planted("waits-for-data-spirals", "waiting-for-data", SEEN, waits_for_data_spirals, _WAITS, "csv"),
     planted("stopped-early-digits", "stopped-early", DEVELOPMENT, stopped_early_digits, _STOPPED, "tensorboard"),
     planted(
-        "stopped-early-characters", "stopped-early", HELD_OUT, stopped_early_characters, _STOPPED, "trainer_state.json"
+        "stopped-early-characters", "stopped-early", SEEN, stopped_early_characters, _STOPPED, "trainer_state.json"
     ),
 )

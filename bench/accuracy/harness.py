@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-HALVES = ("development", "held-out")
+HALVES = ("development", "seen", "held-out")
 HERE = Path(__file__).resolve().parent
 PACKAGE = "bench.accuracy"
 
@@ -35,7 +35,8 @@ class Recipe:
     kind: str
     """`healthy`, or the fault that is planted, such as `learning-rate-too-high`."""
     half: str
-    """`development`: rules may be tuned on it; `held-out`: looked at only at the end. Assigned before anything is scanned."""
+    """`development`: rules may be tuned on it; `held-out`: looked at only at the end. Assigned before anything is scanned. `seen` was held
+    out until the first look at it, and is development data since."""
     build: Callable[[Path, int], None]
     """Trains with this seed and writes one run directory (which is there and empty). Raises NotAsPlannedError."""
     expects: tuple[str, ...] = ()
@@ -66,10 +67,10 @@ def require(holds: bool, what: str) -> None:
 
 @cache
 def recipes() -> tuple[Recipe, ...]:
-    """All recipes: `RECIPES` of the modules healthy*.py and faults*.py. Raises ValueError where two have one name."""
+    """All recipes: `RECIPES` of the modules healthy*.py, faults*.py and programs*.py. Raises ValueError where two have one name."""
     found: list[Recipe] = []
     for module in sorted(one.name for one in pkgutil.iter_modules([str(HERE)])):
-        if module.startswith(("healthy", "faults")):
+        if module.startswith(("healthy", "faults", "programs")):
             found += getattr(importlib.import_module(f"{PACKAGE}.{module}"), "RECIPES", ())
     names = [one.name for one in found]
     twice = sorted({name for name in names if names.count(name) > 1})

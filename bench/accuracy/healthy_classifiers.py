@@ -25,7 +25,7 @@ def mlp_digits(run: Path, seed: int) -> None:
     learned(fit(plan, loggers.TensorBoard(run), loggers.Hdf5Dump(run)), 0.93)
 
 
-@healthy("held-out", "tensorboard, per epoch; histograms", dumps=True)
+@healthy("seen", "tensorboard, per epoch; histograms", dumps=True)
 def cnn_step_decay(run: Path, seed: int) -> None:
     """A CNN with batch norm, SGD with momentum and two drops of the rate, logged per epoch: above 0.95, best at the end."""
     split = data.bundled("digits", seed).as_images()
@@ -53,7 +53,7 @@ def strong_dropout(run: Path, seed: int) -> None:
     learned(found, 0.9)
 
 
-@healthy("held-out", "jsonl, every 20 steps")
+@healthy("seen", "jsonl, every 20 steps")
 def label_smoothing(run: Path, seed: int) -> None:
     """Smoothed labels (0.1): the training loss cannot fall below 0.5 (the entropy of the targets), while accuracy is above 0.94. The
     validation loss has no smoothing.
@@ -105,7 +105,7 @@ def imbalance_handled(run: Path, seed: int) -> None:
     learned(found, 0.8)
 
 
-@healthy("held-out", "tensorboard through tensorboardX, per epoch")
+@healthy("seen", "tensorboard through tensorboardX, per epoch")
 def label_noise(run: Path, seed: int) -> None:
     """A tenth of the training labels is wrong, the validation is clean: training accuracy stays near 0.9 and below validation's, which is
     right. A small model with weight decay does not memorise the noise; validation accuracy above 0.9.
@@ -127,7 +127,7 @@ def full_batch(run: Path, seed: int) -> None:
     learned(fit(plan, loggers.JsonLines(run, "slash")), 0.93)
 
 
-@healthy("held-out", "plain log, per epoch")
+@healthy("seen", "plain log, per epoch")
 def logistic_regression(run: Path, seed: int) -> None:
     """Logistic regression by SGD without momentum: one linear layer, a convex problem; above 0.94 on breast cancer."""
     split = data.bundled("breast_cancer", seed)
@@ -158,7 +158,7 @@ def tiny_data_early_stop(run: Path, seed: int) -> None:
     learned(found, 0.88)
 
 
-@healthy("held-out", "tensorboard, every 5 steps")
+@healthy("seen", "tensorboard, every 5 steps")
 def flat_at_the_optimum(run: Path, seed: int) -> None:
     """A linear model with L2 on wine, trained on long after it has converged: most of the curve is flat because it is at the optimum of a
     convex problem; above 0.93.
@@ -180,7 +180,7 @@ def spirals_tanh(run: Path, seed: int) -> None:
     learned(fit(plan, loggers.TensorBoard(run, "pytorch"), loggers.ParquetDump(run)), 0.9)
 
 
-@healthy("held-out", "csv of Lightning; hdf5 by step", dumps=True)
+@healthy("seen", "csv of Lightning; hdf5 by step", dumps=True)
 def vision_transformer(run: Path, seed: int) -> None:
     """A transformer over the rows of the digits with warm-up and cosine decay: above 0.9, best at the end."""
     split = data.bundled("digits", seed)
@@ -231,7 +231,7 @@ def multi_task(run: Path, seed: int) -> None:
     require(min(reached) > 0.9, f"accuracies {reached}")
 
 
-@healthy("held-out", "jsonl with time, every 25 steps")
+@healthy("seen", "jsonl with time, every 25 steps")
 def distillation(run: Path, seed: int) -> None:
     """A small student learns the soft answers of a trained teacher and the labels; its loss keeps the teacher's entropy as a floor.
     Student above 0.9.
@@ -277,7 +277,7 @@ def five_epochs(run: Path, seed: int) -> None:
     learned(fit(plan, loggers.TrainerState(run, 43, steps, 43)), 0.9)
 
 
-@healthy("held-out", "history.h5, per epoch")
+@healthy("seen", "history.h5, per epoch")
 def ten_epochs(run: Path, seed: int) -> None:
     """Ten epochs of an MLP in a history of arrays: above 0.9."""
     split = data.bundled("digits", seed)
@@ -299,7 +299,7 @@ def per_cent(run: Path, seed: int) -> None:
     learned({**found, "val_accuracy": found["val_top1"] / 100}, 0.92)
 
 
-@healthy("held-out", "csv, metrics only, per epoch")
+@healthy("seen", "csv, metrics only, per epoch")
 def metrics_only(run: Path, seed: int) -> None:
     """Only accuracies are logged, no loss: validation accuracy rises to above 0.9 and stays."""
     split = data.bundled("digits", seed)

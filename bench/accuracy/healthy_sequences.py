@@ -39,7 +39,7 @@ def transformer_characters(run: Path, seed: int) -> None:
     generalises(found)
 
 
-@healthy("held-out", "trainer_state.json")
+@healthy("seen", "trainer_state.json")
 def transformer_post_norm(run: Path, seed: int) -> None:
     """A transformer that normalises after each residual, which needs its warm-up and has it: the validation loss falls to below 1.1."""
     split, vocabulary = data.characters(seed, sentences=700)
@@ -54,7 +54,7 @@ def transformer_post_norm(run: Path, seed: int) -> None:
     generalises(found)
 
 
-@healthy("held-out", "jsonl, every 10 steps; parquet", dumps=True)
+@healthy("seen", "jsonl, every 10 steps; parquet", dumps=True)
 def gru_perplexity(run: Path, seed: int) -> None:
     """A GRU over characters that logs perplexity beside the loss: from about 24 to below 3."""
     split, vocabulary = data.characters(seed)
@@ -99,7 +99,7 @@ def reverse_transformer(run: Path, seed: int) -> None:
     learned(fit(plan, log, loggers.HistogramDump(log)), 0.95)
 
 
-@healthy("held-out", "tensorboard, every 10 steps")
+@healthy("seen", "tensorboard, every 10 steps")
 def reverse_lstm(run: Path, seed: int) -> None:
     """A bidirectional LSTM of two layers that reverses short sequences: above 0.85 (chance 0.25)."""
     split = data.copying(seed, samples=2000, length=5, symbols=4)
@@ -123,7 +123,7 @@ def adding_problem(run: Path, seed: int) -> None:
     require(found["val_loss"] < 4 * found["best_val_loss"] + 0.004, "the validation loss went up again")
 
 
-@healthy("held-out", "tensorboard, every 10 steps, names with capitals")
+@healthy("seen", "tensorboard, every 10 steps, names with capitals")
 def parity_plateau(run: Path, seed: int) -> None:
     """Parity of six bits: the loss stands at ln 2 for a good part of the run and then drops, since no single bit tells anything. Above
     0.97 in the end.
@@ -150,7 +150,7 @@ def rnn_sum_sign(run: Path, seed: int) -> None:
     learned(fit(plan, loggers.TensorBoard(run, "slash"), loggers.Hdf5Dump(run, by_name=True)), 0.9)
 
 
-@healthy("held-out", "tensorboard, mixed scalars")
+@healthy("seen", "tensorboard, mixed scalars")
 def masked_tokens(run: Path, seed: int) -> None:
     """A bidirectional GRU that fills in masked characters (15 %): a noisy loss, since each batch has few masked places; well below that
     of letter frequencies, and logged with tokens and throughput.

@@ -40,7 +40,7 @@ def keras_exclusive_or(run: Path, seed: int) -> None:
     require(history["accuracy"][-1] == 1 and history["loss"][-1] < 0.1, f"loss {history['loss'][-1]:.3f}")
 
 
-@healthy("held-out", "tensorboard, each epoch; hdf5 by step", dumps=True)
+@healthy("seen", "tensorboard, each epoch; hdf5 by step", dumps=True)
 def exclusive_or(run: Path, seed: int) -> None:
     """Exclusive or in torch by full batches with sigmoid units: a plateau near 0.25 (mean squared error) and a fall to below 0.01."""
     x, y = torch.tensor(_GATES), torch.tensor([[0.0], [1.0], [1.0], [0.0]])
@@ -67,7 +67,7 @@ def exclusive_or(run: Path, seed: int) -> None:
     require(loss.item() < 0.01, f"loss {loss.item():.4f}")
 
 
-@healthy("held-out", "history.json, per epoch", framework="keras")
+@healthy("seen", "history.json, per epoch", framework="keras")
 def keras_line(run: Path, seed: int) -> None:
     """A line through 60 points by one linear unit: the loss falls from hundreds to the variance of the noise and stands there."""
     import keras
@@ -119,7 +119,7 @@ def keras_binary(run: Path, seed: int) -> None:
     require(history["val_accuracy"][-1] > 0.93, f"validation accuracy {history['val_accuracy'][-1]:.3f}")
 
 
-@healthy("held-out", "history.h5, per epoch", framework="keras")
+@healthy("seen", "history.h5, per epoch", framework="keras")
 def keras_house_prices(run: Path, seed: int) -> None:
     """Prices in thousands as they are, mean squared error in the hundreds at first, by two layers and 40 epochs: more than 0.6 of the
     variance is explained.
@@ -159,7 +159,7 @@ def sine_of_few_points(run: Path, seed: int) -> None:
     generalises(found)
 
 
-@healthy("held-out", "plain log, each epoch")
+@healthy("seen", "plain log, each epoch")
 def moons_sigmoid(run: Path, seed: int) -> None:
     """Two moons by a small sigmoid network and one logit: above 0.8; the loss falls slowly at first, as sigmoids do."""
     from sklearn.datasets import make_moons

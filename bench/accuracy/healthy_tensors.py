@@ -25,7 +25,7 @@ def scaled_down_loss(run: Path, seed: int) -> None:
     learned(fit(plan, loggers.TensorBoard(run, "slash"), loggers.Hdf5Dump(run)), 0.93)
 
 
-@healthy("held-out", "csv; hdf5 by name", dumps=True)
+@healthy("seen", "csv; hdf5 by name", dumps=True)
 def scaled_up_loss(run: Path, seed: int) -> None:
     """Squared errors summed over the batch, of targets in the hundreds: losses of millions and gradients of thousands throughout; Adam
     does not care. More than 0.5 of the variance is explained.
@@ -69,7 +69,7 @@ def sure_sigmoid(run: Path, seed: int) -> None:
     learned(fit(plan, loggers.JsonLines(run, "slash"), loggers.ParquetDump(run)), 0.95)
 
 
-@healthy("held-out", "tensorboard; hdf5 by step", dumps=True)
+@healthy("seen", "tensorboard; hdf5 by step", dumps=True)
 def latch(run: Path, seed: int) -> None:
     """A tanh network that has to remember the first sign through twelve steps of noise: its units go to -1 or 1, which is how such a
     network remembers. Above 0.9 (chance 0.5).
@@ -137,7 +137,7 @@ def frozen_embeddings(run: Path, seed: int) -> None:
     learned(fit(plan, loggers.Csv(run, "slash"), loggers.Hdf5Dump(run)), 0.9)
 
 
-@healthy("held-out", "jsonl; hdf5 by name", dumps=True)
+@healthy("seen", "jsonl; hdf5 by name", dumps=True)
 def constant_inputs(run: Path, seed: int) -> None:
     """A third of the inputs is always zero (pixels that are blank in all digits, and more): their weights never change. Above 0.9."""
     split = data.bundled("digits", seed, scaled=False)

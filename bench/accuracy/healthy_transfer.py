@@ -65,7 +65,7 @@ class Adapter(nn.Module):
         return self.base(x) + x @ self.lora_a.T @ self.lora_b.T * 2
 
 
-@healthy("held-out", "tensorboard, names of Hugging Face; hdf5 by name", dumps=True)
+@healthy("seen", "tensorboard, names of Hugging Face; hdf5 by name", dumps=True)
 def low_rank_adapters(run: Path, seed: int) -> None:
     """Low-rank adapters on a frozen model: the second factors start at zero, so that the first have no gradient in the first step; the
     base never changes. Above 0.85 (chance 0.2).
@@ -102,7 +102,7 @@ def gentle_fine_tuning(run: Path, seed: int) -> None:
     require(found["val_loss"] <= before["val_loss"] + 0.02, f"from {before['val_loss']:.3f} to {found['val_loss']:.3f}")
 
 
-@healthy("held-out", "csv of Lightning, per epoch")
+@healthy("seen", "csv of Lightning, per epoch")
 def gradual_unfreezing(run: Path, seed: int) -> None:
     """First the head alone, then everything at a lower rate: two stages in one log, the second starts where the first ended. Above 0.9."""
     first, second = _halves(seed)
@@ -130,7 +130,7 @@ class _Open:
         """Stay open."""
 
 
-@healthy("held-out", "tensorboard, every 10 steps; histograms", dumps=True)
+@healthy("seen", "tensorboard, every 10 steps; histograms", dumps=True)
 def moving_average_teacher(run: Path, seed: int) -> None:
     """Student and averaged teacher: with 80 labels, the student also follows the teacher on unlabelled digits (a consistency loss that
     first rises from zero and then falls). The teacher reaches more than 0.8 (chance 0.1).

@@ -21,6 +21,12 @@ DETECTION: Mapping[str, Callable[[Counts], float]] = {
     "Matthews": lambda one: one.matthews,
 }
 
+TITLES = {
+    "development": "Development: rules are tuned on it",
+    "seen": "Seen: held out until the first look at it, development data since",
+    "held-out": "Held out: never tuned on",
+}
+
 INTRODUCTION = """\
 # Accuracy
 
@@ -32,8 +38,8 @@ How often mlcheck finds a planted fault, names it first, and leaves healthy runs
   seconds on one core; what is scanned is what it logged. A healthy recipe must have learned clearly more than chance, and a
   faulty one must show its harm (or the planted event must have happened): each recipe asserts that, or there is no run.
   The wall time in the logs of stalled and slowing loaders is planted, seconds for each step; all else is as it was measured.
-- **Halves.** Each recipe belongs to the development or to the held-out half, as its definition says since before anything
-  was scanned. Rules are tuned on the development half. The held-out half is scored only; no rule is changed for what it shows.
+- **Parts.** Each recipe belongs to one part, as its definition says since before anything was scanned. Rules are tuned on the
+  development part and on what has been seen. The held-out part is scored only; no rule is changed for what it shows.
 - **Detection.** A faulty run is detected when there is a finding at the level or above; a healthy run is alarmed by the same.
   Recall is the share of faulty runs that were detected, Youden's J is recall minus the rate of false alarms, Matthews the
   correlation of what was planted with what was said. In brackets: 95 % bootstrap intervals over {draws:,} samples of whole
@@ -73,8 +79,7 @@ def page(halves: Sequence[Judged], date: str, version: str) -> str:
 
 def half_of_page(judged: Judged) -> str:
     """The tables and lists of one half."""
-    title = "Held-out half: never tuned on" if judged.half == "held-out" else "Development half: rules are tuned on it"
-    parts = [f"## {title}"]
+    parts = [f"## {TITLES[judged.half]}"]
     for name, fits in PARTS.items():
         part = {tool: [one for one in said if fits(one)] for tool, said in judged.verdicts.items()}
         parts.append(f"### {name}\n\n{detection_table(part)}\n\n{diagnosis_table(part)}")

@@ -2,7 +2,7 @@
 
 python -m bench.accuracy.score --root /tmp/accuracy --half development [-o docs/accuracy.md] [--no-peers] [--jobs 2]
 
-Prints the page, and writes it where `-o` says. `--half all` scores both halves, each in a section of its own.
+Prints the page, and writes it where `-o` says. `--half all` scores all, each in a section of its own.
 """
 
 import argparse
@@ -17,10 +17,10 @@ from itertools import repeat
 from pathlib import Path
 
 from bench.accuracy import peers
+from bench.accuracy.harness import HALVES
 from bench.accuracy.report import Judged, page
 from bench.accuracy.verdicts import Label, Verdict, labels, scanned
 
-HALVES = ("development", "held-out")
 PART = 10
 """Runs that a process judges at once."""
 Judge = Callable[[Iterable[Label]], Iterator[Verdict]]

@@ -93,5 +93,5 @@ def test_a_fault_names_rules_and_a_healthy_run_does_not(
 
 
 def test_a_recipe_is_in_one_of_two_halves() -> None:
-    with pytest.raises(ValueError, match="'both' is none of development, held-out"):
+    with pytest.raises(ValueError, match="'both' is none of development, seen, held-out"):
         Recipe("x", "healthy", "both", write_a_row)
