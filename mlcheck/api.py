@@ -8,21 +8,23 @@ for finding in report.findings:
 
 import datetime
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlcheck.errors import ConfigError, UsageError, did_you_mean
+from mlcheck.records import replace
 from mlcheck.report import Note, Report
 from mlcheck.settings import Settings
-from mlcheck.work import Progress, ScanOptions, cache_of, request_for, select_rules, work
+from mlcheck.work import Progress, ScanOptions, cache_of, judged_before, request_for, select_rules, work
 
 if TYPE_CHECKING:
     from mlcheck.comparing.dumps import DumpOptions
     from mlcheck.engine.baseline import Baseline
     from mlcheck.engine.registry import Registry
     from mlcheck.engine.run import RunPart
+    from mlcheck.engine.select import Selected
     from mlcheck.importers.found import Found
+    from mlcheck.judged import Judged
     from mlcheck.store.series import Run
 
 __all__ = ["Loading", "Progress", "ScanOptions", "compare", "load", "registry", "scan"]
@@ -90,24 +92,52 @@ def scan(
     the scanned files never raises: it is in the report's sources.
     """
     options = options or ScanOptions()
+    given = [str(path) for path in paths]
+    judged = judged_before(options)
+    place = None if judged is None else judged.scan(given)
+    report = None if place is None else place.get()
+    if report is not None:
+        # What is wrong with options was said before anything was kept.
+        return _as_asked(report, options, None, _baseline(options.baseline))
     _check_regime(options)
     _check_roles(options.settings)
     rules, selected = select_rules(options)
     baseline = _baseline(options.baseline)
+    from mlcheck.engine.plugin import PluginRule
+
+    if any(isinstance(one, PluginRule) for one in rules):
+        # Python rules may look at anything.
+        judged = place = None
+    report = _judged(given, options, rules, selected, progress, judged)
+    if judged is not None and place is not None:
+        place.keep(report)
+    if judged is not None:
+        judged.verdicts.evict()
+    return _as_asked(report, options, rules, baseline)
+
+
+def _judged(
+    paths: Sequence[str],
+    options: ScanOptions,
+    rules: "Registry",
+    selected: "Sequence[Selected]",
+    progress: Progress | None,
+    judged: "Judged | None",
+) -> Report:
+    """The report of all runs below the paths, before what the user has suppressed, accepted and required."""
     from mlcheck.engine.assemble import assemble
     from mlcheck.importers.discover import discover
 
-    found = discover([str(path) for path in paths])
+    found = discover(paths)
     runs = _renamed(found.runs, options)
     parts: list[RunPart] = []
     sources = list(found.ignored)
-    for part, orphans in work(runs, selected, rules, options, progress):
+    for part, orphans in work(runs, selected, rules, options, progress, judged):
         if part is not None:
             parts.append(part)
         sources += orphans
     notes = [*found.notes, *(Note("rules", text) for text in rules.warnings)]
-    report = assemble(parts, selected, sources, notes)
-    return _as_asked(replace(report, missing_paths=tuple(found.missing)), options, rules, baseline)
+    return replace(assemble(parts, selected, sources, notes), missing_paths=tuple(found.missing))
 
 
 def compare(
@@ -120,18 +150,21 @@ def compare(
 
     `paths` are BASE and NEW, or the new runs where `options.baseline_runs` names those of the baseline; of dumps (see `DumpOptions`) one
     alone, two, or all versions. Raises UsageError (and its kinds
-    ConfigError, RuleError and ComparisonError) for what cannot be compared.
+    ConfigError, RuleError and ComparisonError) for what cannot be compared. Without `dumps` the settings' table `[compare]` holds.
     """
-    from mlcheck.comparing.dumps import DumpOptions, are_dumps, compare_dumps
+    from mlcheck.comparing.dumps import are_dumps, compare_dumps
     from mlcheck.comparing.runs import compare_runs, sides
+    from mlcheck.comparing.settings import dump_options, run_settings
     from mlcheck.importers.paths import expanded
 
     options = options or ScanOptions()
     _check_regime(options)
     _check_roles(options.settings)
     baseline = _baseline(options.baseline)
-    dumps = dumps or DumpOptions()
-    options = replace(options, comparing="only")
+    dumps = dumps or dump_options(options.settings.compare)
+    options = replace(
+        options, comparing="only", run_settings=options.run_settings or run_settings(options.settings.compare)
+    )
     given = [one for path in paths for one in expanded(str(path))]
     if given and not options.baseline_runs and are_dumps(given, dumps):
         report, rules = compare_dumps(given, options, dumps, progress)
@@ -141,11 +174,10 @@ def compare(
     return _as_asked(report, options, rules, baseline)
 
 
-def _as_asked(report: Report, options: ScanOptions, rules: "Registry", baseline: "Baseline | None") -> Report:
-    """The report with what the user has suppressed, accepted and required."""
+def _as_asked(report: Report, options: ScanOptions, rules: "Registry | None", baseline: "Baseline | None") -> Report:
+    """The report with what the user has suppressed, accepted and required. `rules`: None where they are not loaded."""
     from mlcheck.engine import suppress
     from mlcheck.engine.aggregate import aggregate
-    from mlcheck.engine.expect import unmet
 
     report = aggregate(report, options.settings.groups)
     report = suppress.suppress(report, options.settings.suppress, options.today or datetime.date.today())
@@ -159,8 +191,16 @@ def _as_asked(report: Report, options: ScanOptions, rules: "Registry", baseline:
         fail_when=options.fail_when,
         strict=options.strict,
         allow_empty=options.allow_empty,
-        unmet=unmet(report, rules, options.require, options.expect),
+        unmet=_unmet(report, options, rules),
     )
+
+
+def _unmet(report: Report, options: ScanOptions, rules: "Registry | None") -> tuple[str, ...]:
+    if not options.require and not options.expect:
+        return ()
+    from mlcheck.engine.expect import unmet
+
+    return unmet(report, rules or select_rules(options)[0], options.require, options.expect)
 
 
 def _baseline(path: Path | None) -> "Baseline | None":

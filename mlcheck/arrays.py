@@ -1,6 +1,6 @@
 """What numpy has as well, without what its own functions bring along.
 
-`np.unique` and `np.median` load `numpy.ma` at their first call, which takes as long as judging a small run.
+`np.unique`, `np.median` and `np.quantile` load `numpy.ma` at their first call, which takes as long as judging a small run.
 """
 
 from typing import Any
@@ -30,3 +30,19 @@ def median(values: NDArray[Any]) -> float:
     if np.isnan(ordered[-1]):
         return float("nan")
     return float(ordered[middle]) if count % 2 else (float(ordered[at[0]]) + float(ordered[middle])) / 2
+
+
+def quantile(values: NDArray[np.float64], share: float) -> float:
+    """The quantile, linear between values, of at least one value without NaN, as `np.quantile` to the last digit: float64, shape (n,).
+
+    `share` from 0 to 1. Raises ValueError for another.
+    """
+    if not 0 <= share <= 1:
+        raise ValueError("Quantiles must be in the range [0, 1]")
+    place = (len(values) - 1) * share
+    below = int(place)
+    above = min(below + 1, len(values) - 1)
+    ordered = np.partition(values, (below, above))
+    low, high, part = float(ordered[below]), float(ordered[above]), place - below
+    # From the nearer end, as numpy: so that equal ends give their value, and no value lies beyond an end.
+    return high - (high - low) * (1 - part) if part >= 0.5 else low + (high - low) * part

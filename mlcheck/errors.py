@@ -5,7 +5,8 @@ with the exit code of design.md §6; nothing else knows exit codes.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from mlcheck.records import dataclass
 
 
 class MlcheckError(Exception):

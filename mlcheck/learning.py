@@ -3,10 +3,10 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlcheck.errors import UsageError
+from mlcheck.records import dataclass
 from mlcheck.report import Severity
 from mlcheck.work import Progress, ScanOptions, load_runs, request_for, select_rules
 

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlcheck.importers.base import HoldsRuns, ReadsOn, ReadsTogether, Verifies, unreadable
+from mlcheck.importers.base import HoldsRuns, ReadsBeside, ReadsOn, ReadsTogether, Verifies, unreadable
 from mlcheck.importers.found import Found, FoundFile
+from mlcheck.importers.paths import exists
 from mlcheck.importers.registry import by_format
+from mlcheck.records import replace
 from mlcheck.store.build import build_run
 from mlcheck.store.series import Imported, Run
 from mlcheck.store.tensors.request import Request
@@ -88,7 +90,7 @@ def _kept(
     importer = by_format(first.format)
     # Formats of single files compute the same whatever is asked.
     asked = request if isinstance(importer, ReadsTogether) else Request()
-    now = identities([file.path for file in files])
+    now = identities([file.path for file in files] + [one for one in read_beside(files) if exists(one)])
     if now is None:
         return read(files, request)
     # Reports of a set name each of its files by its place below the scan; a single file's name is put in afterwards.
@@ -113,6 +115,16 @@ def _kept(
         fresh = with_edges(fresh)
     cache.put(first.format, label, fresh)
     return parts
+
+
+def read_beside(files: Sequence[FoundFile]) -> list[Path]:
+    """What reading these files looks into besides them."""
+    return [
+        path
+        for file in files
+        if isinstance(importer := by_format(file.format), ReadsBeside)
+        for path in importer.beside(file.path)
+    ]
 
 
 def _read_on(importer: ReadsOn, file: FoundFile, before: Imported, offset: int) -> Parts:

@@ -5,9 +5,10 @@ It holds no timestamps, durations of the scan, or absolute paths: the same input
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
+
+from mlcheck.records import dataclass, field
 
 SCHEMA = "mlcheck.report/1"
 

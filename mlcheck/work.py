@@ -3,11 +3,11 @@
 import datetime
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlcheck.errors import UsageError
+from mlcheck.records import dataclass, field, names, replace
 from mlcheck.report import FailOn, SourceStatus
 from mlcheck.settings import RuleSettings, Settings, over
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mlcheck.engine.run import RunPart
     from mlcheck.engine.select import Comparing, Selected
     from mlcheck.importers.found import Found
+    from mlcheck.judged import Judged
     from mlcheck.store.cache.cache import Cache
     from mlcheck.store.series import Run
     from mlcheck.store.tensors.request import Request
@@ -109,10 +110,61 @@ def _chosen(rules: "Registry", options: ScanOptions, more: Mapping[str, RuleSett
     return choose(rules, selection)
 
 
+_NOT_ASKED = frozenset(
+    {"fail_on", "fail_when", "strict", "allow_empty", "require", "expect", "jobs", "cache", "keep_rules", "baseline", "today"}
+)  # fmt: skip
+"""Fields of ScanOptions that no run is judged by; likewise the next."""
+_NOT_SET = frozenset(
+    {"fail_on", "fail_when", "min_severity", "output", "max_chars", "strict", "jobs", "groups", "suppress", "baseline", "require",
+     "expect", "allow_empty", "origins"}
+)  # fmt: skip
+
+
+def judged_before(options: ScanOptions) -> "Judged | None":
+    """What earlier scans made of runs, asked the same; None where nothing is kept: of comparisons, whose answer hangs on runs that are
+    elsewhere, and of scans that are to read the files. Raises UsageError.
+    """
+    if not options.cache or options.verify or options.baseline_runs or options.comparing != "no" or options.identical:
+        return None
+    from mlcheck.engine.built_in import built_in_directory
+    from mlcheck.judged import Judged
+    from mlcheck.store.cache.place import user_verdicts
+
+    settings = options.settings
+    asked = [(name, getattr(options, name)) for name in names(ScanOptions) if name not in (*_NOT_ASKED, "settings")]
+    found = [(name, getattr(settings, name)) for name in names(Settings) if name not in _NOT_SET]
+    base = Path(settings.path).parent if settings.path else Path()
+    directories = [built_in_directory(), *(base / one for one in settings.rules_dirs), *options.rules_dirs]
+    return Judged(user_verdicts(), repr((asked, found)), [str(one) for one in directories])
+
+
 Work = tuple["RunPart | None", list[SourceStatus]]
 
 
 def work(
+    runs: "Sequence[Found]",
+    selected: "Sequence[Selected]",
+    rules: "Registry",
+    options: ScanOptions,
+    progress: Progress | None,
+    judged: "Judged | None" = None,
+) -> Iterator[Work]:
+    """What each run gives, in order: as `judged` kept it, where it still holds; else the run is imported and judged."""
+    places = [None if judged is None else judged.run(found) for found in runs]
+    before = [None if place is None else place.get() for place in places]
+    rest = [found for found, part in zip(runs, before, strict=True) if part is None]
+    fresh = _worked(rest, selected, rules, options, progress)
+    for place, part in zip(places, before, strict=True):
+        if part is not None:
+            yield part
+            continue
+        made = next(fresh)
+        if place is not None:
+            place.keep(made)
+        yield made
+
+
+def _worked(
     runs: "Sequence[Found]",
     selected: "Sequence[Selected]",
     rules: "Registry",
@@ -133,11 +185,12 @@ def work(
 def _one(found: "Found", selected: "Sequence[Selected]", rules: "Registry", options: ScanOptions) -> Work:
     import numpy as np
 
+    from mlcheck.native.threads import at_most
     from mlcheck.reading import import_run
     from mlcheck.store.lane import lane
 
     # Steps near 2^63 and wall times near 1e308 are legal in a file: what they overflow to is judged, not printed as a warning.
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), at_most(options.jobs):
         words = (found.name, found.path, lane(found.name if found.path == "." else found.path))
         own = [one for one in options.settings.runs if one.fits(*words)]
         for one in own:

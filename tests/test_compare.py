@@ -1,6 +1,7 @@
 """Runs against baseline runs, as a user and as a CI job hold them against each other (issue 8 item 1)."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,51 @@ def test_settings_that_differ_are_listed(tmp_path: Path) -> None:
     (note,) = [one.text for one in report.notes if one.kind == "settings"]
     assert "lr: 0.1, now 0.01" in note
     assert "batch_size" not in note
+
+
+def write_rates(path: Path, rate: float, stated: str = "", decay: float = 1.0) -> Path:
+    """A run that logs its learning rate as a scalar, and states none unless `stated` does."""
+    path.mkdir(parents=True)
+    lines = [
+        "step,val_loss,lr",
+        *(f"{step},{0.3 + np.exp(-step / 40)},{rate * decay**step}" for step in STEPS.tolist()),
+    ]
+    (path / "metrics.csv").write_text("\n".join(lines) + "\n")
+    if stated:
+        (path / "hparams.yaml").write_text(stated)
+    return path
+
+
+def test_a_learning_rate_that_is_only_logged_is_a_setting_that_differs(tmp_path: Path) -> None:
+    base, new = write_rates(tmp_path / "base", 0.01), write_rates(tmp_path / "new", 0.003)
+    (note,) = [one for one in compare(base, new).notes if one.kind == "settings"]
+    assert note.text == "settings that differ: highest lr: 0.01, now 0.003"
+
+
+def test_a_learning_rate_that_is_stated_is_said_once_and_an_equal_one_not_at_all(tmp_path: Path) -> None:
+    stated = [write_rates(tmp_path / f"stated{rate}", rate, f"lr: {rate}\n") for rate in (0.01, 0.003)]
+    (note,) = [one for one in compare(*stated).notes if one.kind == "settings"]
+    assert "highest" not in note.text
+    assert "0.01, now 0.003" in note.text
+    equal = [write_rates(tmp_path / f"decay{decay}", 0.01, decay=decay) for decay in (1.0, 0.99)]
+    assert not [one for one in compare(*equal).notes if one.kind == "settings"]
+
+
+def test_every_format_says_which_quantity_is_worse(tmp_path: Path) -> None:
+    base = write_run(tmp_path / "base", 0.3, accuracy=0.9)
+    broken = write_run(tmp_path / "new", 0.3, accuracy=0.9)
+    lines = (broken / "metrics.csv").read_text().splitlines()
+    lines = [*lines[:20], *(",".join([one.split(",")[0], "nan", one.split(",")[2], "nan"]) for one in lines[20:])]
+    (broken / "metrics.csv").write_text("\n".join(lines) + "\n")
+    outputs = {name: tmp_path / f"report.{name}" for name in ("terminal", "markdown", "github", "html", "junit")}
+    arguments = [word for name, path in outputs.items() for word in ("-o", f"{name}={path}")]
+    result = run("compare", base, broken, *arguments, cwd=tmp_path)
+    assert result.returncode == 1, result.stderr
+    for name, path in outputs.items():
+        text = " ".join(path.read_text().split())
+        assert re.search("2 series, such as val (loss|accuracy)", text) or name == "junit", name
+        assert "100% of the runs" not in text, name
+        assert "CMP002: </summary>" not in text, name
 
 
 def test_runs_expected_to_be_identical(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from markdown_it import MarkdownIt
 
 from mlcheck import api, settings
 from mlcheck.cli.app import app
+from mlcheck.settings.checker import checked
 from tools import make_docs
 
 ROOT = Path(__file__).parent.parent
@@ -78,7 +79,7 @@ def test_settings_in_the_text_are_valid(path: Path) -> None:
     for block in re.findall(r"```toml\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL):
         table = tomllib.loads(block)
         tools = table.get("tool", {}).get("mlcheck", table)
-        assert settings._Checker(path).settings(tools).origins
+        assert checked(path, tools).origins
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)

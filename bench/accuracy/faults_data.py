@@ -9,8 +9,8 @@ import torch
 from bench.accuracy import data, models
 from bench.accuracy.faults_common import (
     DEVELOPMENT,
-    SEEN,
     NOT_LEARNING,
+    SEEN,
     Disturbed,
     Told,
     WithBatches,
@@ -231,9 +231,7 @@ RECIPES = (
         dumps=True,
     ),
     planted("not-shuffled-images", "no-shuffling", DEVELOPMENT, not_shuffled_images, _ORDER, "tensorboard"),
-    planted(
-        "not-shuffled-deep", "no-shuffling", SEEN, not_shuffled_deep, _ORDER, "tensorboard, parquet", dumps=True
-    ),
+    planted("not-shuffled-deep", "no-shuffling", SEEN, not_shuffled_deep, _ORDER, "tensorboard, parquet", dumps=True),
     planted(
         "raw-inputs-wine",
         "missing-normalisation",

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from bench.accuracy import data, models
 from bench.accuracy.faults_common import (
     DEVELOPMENT,
-    SEEN,
     NOT_LEARNING,
+    SEEN,
     WithBatches,
     at_chance,
     planted,
@@ -171,9 +171,7 @@ RECIPES = (
         "tensorboard, hdf5",
         dumps=True,
     ),
-    planted(
-        "leaked-pixel-digits", "data-leak", SEEN, leaked_pixel_digits, ("too-good",), "jsonl, parquet", dumps=True
-    ),
+    planted("leaked-pixel-digits", "data-leak", SEEN, leaked_pixel_digits, ("too-good",), "jsonl, parquet", dumps=True),
     planted(
         "overfit-digits", "overfit", DEVELOPMENT, overfit_digits, ("overfit",), "tensorboard, histograms", dumps=True
     ),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bench.accuracy import data
-from bench.accuracy.faults_common import DEVELOPMENT, SEEN, NOT_LEARNING, TOO_FAST, planted, varied
+from bench.accuracy.faults_common import DEVELOPMENT, NOT_LEARNING, SEEN, TOO_FAST, planted, varied
 from bench.accuracy.harness import require
 from bench.accuracy.loggers import Csv, Hdf5Dump, TensorBoard
 

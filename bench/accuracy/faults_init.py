@@ -8,8 +8,8 @@ from torch import nn
 from bench.accuracy import data, models
 from bench.accuracy.faults_common import (
     DEVELOPMENT,
-    SEEN,
     NOT_LEARNING,
+    SEEN,
     at_chance,
     digits,
     initialised,
@@ -114,9 +114,7 @@ RECIPES = (
     ),
     planted("zeros-lstm", "initialised-with-zeros", SEEN, zeros_lstm, _ZEROS, "csv"),
     planted("constant-mlp", "initialised-with-a-constant", DEVELOPMENT, constant_mlp, _INIT, "tensorboard"),
-    planted(
-        "constant-gru", "initialised-with-a-constant", SEEN, constant_gru, _INIT, "tensorboard, hdf5", dumps=True
-    ),
+    planted("constant-gru", "initialised-with-a-constant", SEEN, constant_gru, _INIT, "tensorboard, hdf5", dumps=True),
     planted("too-large-mlp", "initialised-too-large", DEVELOPMENT, too_large_mlp, _INIT, "tensorboard"),
     planted(
         "too-large-characters",

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from bench.accuracy import data, models
 from bench.accuracy.faults_common import (
     DEVELOPMENT,
-    SEEN,
     NOT_LEARNING,
+    SEEN,
     TOO_FAST,
     Told,
     at_chance,
@@ -273,9 +273,7 @@ _SOFTMAX = ("loss-plateau", "vanishing-gradient", *NOT_LEARNING)
 
 RECIPES = (
     planted("exploding-rnn-adding", "exploding-rnn", DEVELOPMENT, exploding_rnn_adding, _EXPLODE, "tensorboard"),
-    planted(
-        "exploding-rnn-counting", "exploding-rnn", SEEN, exploding_rnn_counting, _EXPLODE, "csv, hdf5", dumps=True
-    ),
+    planted("exploding-rnn-counting", "exploding-rnn", SEEN, exploding_rnn_counting, _EXPLODE, "csv, hdf5", dumps=True),
     planted(
         "vanishing-sigmoid-digits",
         "vanishing-depth",

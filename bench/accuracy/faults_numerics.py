@@ -216,9 +216,7 @@ RECIPES = (
         "tensorboard, hdf5",
         dumps=True,
     ),
-    planted(
-        "nan-overflow-squares", "nan-from-overflow", SEEN, nan_overflow_squares, _OVERFLOW, "trainer_state.json"
-    ),
+    planted("nan-overflow-squares", "nan-from-overflow", SEEN, nan_overflow_squares, _OVERFLOW, "trainer_state.json"),
     planted(
         "nan-one-layer-mlp",
         "nan-in-one-layer",

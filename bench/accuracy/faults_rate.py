@@ -8,8 +8,8 @@ import torch
 from bench.accuracy import data, models
 from bench.accuracy.faults_common import (
     DEVELOPMENT,
-    SEEN,
     NOT_LEARNING,
+    SEEN,
     TOO_FAST,
     at_chance,
     broken,

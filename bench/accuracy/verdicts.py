@@ -81,6 +81,25 @@ class Verdict:
         return any(row.names(self.label.expects) for row in self.at("warning")[:first])
 
 
+LATER_BY_KIND = {
+    "wrong-loss-sign": ("impossible-loss",),
+    "labels-minus-one-with-bce": ("impossible-loss",),
+    "labels-of-minus-one": ("impossible-loss",),
+    "background-only": ("nothing-found",),
+    "discriminator-wins": ("discriminator-wins",),
+    "gradient-vanishes-in-a-gan": ("discriminator-wins",),
+}
+LATER_BY_RULE = {"overfit": ("generalisation-gap",), "class-imbalance": ("nothing-found",)}
+"""Rules that are newer than the recipes, by the kind of fault or by the rule beside which they name it; by their definitions, before the
+held-out part was scanned."""
+
+
+def with_later(kind: str, expects: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of rules that a recipe expects, with those that came after it was written; none for a healthy one."""
+    later = [*LATER_BY_KIND.get(kind, ()), *(name for one in expects for name in LATER_BY_RULE.get(one, ()))]
+    return (*expects, *(name for name in later if name not in expects)) if expects else ()
+
+
 def labels(root: Path, half: str) -> list[Label]:
     """The labelled runs of a half below ROOT, in order. Raises ValueError for a label whose run is not there."""
     found = []
@@ -101,7 +120,7 @@ def _label(read: Mapping[str, Any], run: Path) -> Label:
         kind=read["kind"],
         half=read["half"],
         seed=read["seed"],
-        expects=tuple(read["expects"]),
+        expects=with_later(read["kind"], tuple(read["expects"])),
         scalars_only=read["scalars_only"],
         since=read["since"],
         layer=read["layer"],

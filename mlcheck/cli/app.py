@@ -14,6 +14,7 @@ from mlcheck.cli.compare import compare
 from mlcheck.cli.config import config as config_command
 from mlcheck.cli.effective import effective
 from mlcheck.cli.export import export
+from mlcheck.cli.grouped import GroupedCommand
 from mlcheck.cli.learn import learn
 from mlcheck.cli.options import (
     AllowEmpty,
@@ -27,6 +28,7 @@ from mlcheck.cli.options import (
     FailOn,
     FailWhen,
     Ignore,
+    Isolated,
     Jobs,
     MaxChars,
     MinSeverity,
@@ -125,6 +127,7 @@ def scan(
     rules: RulesDirs = None,
     regime: Regime = None,
     config: Config = None,
+    isolated: Isolated = False,
     profile: Profile = None,
     baseline: Baseline = None,
     no_baseline: NoBaseline = False,
@@ -157,18 +160,20 @@ def inspect(
     output: Output = None,
     regime: Regime = None,
     config: Config = None,
+    isolated: Isolated = False,
     verbose: Verbose = False,
     color: Color = ColorChoice.auto,
 ) -> int:
     """Show runs, series with their roles, facts, and what could not be read and why."""
-    from dataclasses import replace
-
     from mlcheck import api
+    from mlcheck.records import replace
     from mlcheck.report import exit_code
     from mlcheck.reporters.inspection import render_inspection
 
     outputs = parse_outputs(output or ())
-    report = api.scan(paths or ["."], api.ScanOptions(regime=regime, fail_on="never", settings=effective(config)))
+    report = api.scan(
+        paths or ["."], api.ScanOptions(regime=regime, fail_on="never", settings=effective(config, isolated=isolated))
+    )
     report = replace(report, findings=())
     options = render_options(color, verbose=verbose)
     for name, path in outputs or [("terminal", None)]:
@@ -223,7 +228,7 @@ def explain(
     return 0
 
 
-app.command()(compare)
+app.command(cls=GroupedCommand)(compare)
 app.command()(learn)
 app.command()(render)
 app.command()(export)

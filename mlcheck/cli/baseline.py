@@ -1,15 +1,15 @@
 """`mlcheck baseline write` and `mlcheck baseline prune`."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
 from mlcheck.cli.effective import baseline_path, effective, scan_options, words
-from mlcheck.cli.options import Baseline, Config, Ignore, Paths, Regime, RulesDirs, Select
+from mlcheck.cli.options import Baseline, Config, Ignore, Isolated, Paths, Regime, RulesDirs, Select
 from mlcheck.cli.output import say, write, write_file
 from mlcheck.errors import UsageError
+from mlcheck.records import replace
 from mlcheck.settings import BASELINE_FILE
 
 if TYPE_CHECKING:
@@ -32,11 +32,12 @@ def write_baseline(
     rules: RulesDirs = None,
     regime: Regime = None,
     config: Config = None,
+    isolated: Isolated = False,
 ) -> int:
     """Accept the findings that there are. Accepted ones of runs that are not scanned stay."""
     from mlcheck.engine import baseline as engine
 
-    settings = effective(config, baseline=baseline, select=words("--select", select), regime=regime)
+    settings = effective(config, isolated=isolated, baseline=baseline, select=words("--select", select), regime=regime)
     path = baseline_path(settings, off=False) or Path(BASELINE_FILE)
     earlier = engine.load(path.read_text(encoding="utf-8"), str(path)) if path.is_file() else None
     report = _scan(settings, paths, ignore, rules, None)
@@ -58,11 +59,12 @@ def prune_baseline(
     rules: RulesDirs = None,
     regime: Regime = None,
     config: Config = None,
+    isolated: Isolated = False,
 ) -> int:
     """Take out what is fixed; new findings are never taken in."""
     from mlcheck.engine import baseline as engine
 
-    settings = effective(config, baseline=baseline, regime=regime)
+    settings = effective(config, isolated=isolated, baseline=baseline, regime=regime)
     path = baseline_path(settings, off=False)
     if path is None or not path.is_file():
         raise UsageError(f"{path or BASELINE_FILE}: no such baseline; `mlcheck baseline write` makes one")

@@ -6,7 +6,7 @@ from mlcheck.cli.output import write
 from mlcheck.errors import MlcheckError
 
 cache_commands = typer.Typer(
-    help="What was read before and is kept, so that a second scan reads it from there.", no_args_is_help=True
+    help="What was read and judged before and is kept, so that a second scan takes it from there.", no_args_is_help=True
 )
 
 

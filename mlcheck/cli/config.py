@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from mlcheck.cli.effective import baseline_path, effective, scan_options
-from mlcheck.cli.options import Config, Profile, RulesDirs
+from mlcheck.cli.options import Config, Isolated, Profile, RulesDirs
 from mlcheck.cli.output import write
 
 if TYPE_CHECKING:
@@ -14,12 +14,12 @@ _DEFAULTS = {"fail-on": "error", "fail-when": "any", "min-severity": "info", "ma
 """What holds where nobody says anything."""
 
 
-def config(config: Config = None, profile: Profile = None, rules: RulesDirs = None) -> int:
+def config(config: Config = None, isolated: Isolated = False, profile: Profile = None, rules: RulesDirs = None) -> int:
     """Show each setting that holds, and where it came from: option, variable, file, profile or default."""
     from mlcheck.work import select_rules
 
-    found = effective(config, profile=profile)
-    lines = list(_settings(found))
+    found = effective(config, isolated=isolated, profile=profile)
+    lines = [*_settings(found), ("", "", ""), *_comparison(found)]
     registry, selected = select_rules(scan_options(found, rules_dirs=rules or ()))
     changed = {registry.get(word).id: (word, one) for word, one in found.rules.items()}
     lines.append(("", "", ""))
@@ -44,7 +44,7 @@ def _settings(found: "Settings") -> Iterator[tuple[str, str, str]]:
     from mlcheck.settings import keys
 
     for key in keys():
-        if key == "rules":
+        if key in ("rules", "compare"):
             continue
         value = getattr(found, key.replace("-", "_"))
         origin = found.origins.get(key, "default")
@@ -56,6 +56,15 @@ def _settings(found: "Settings") -> Iterator[tuple[str, str, str]]:
                 yield f"{key}", _shown(one), origin
             continue
         yield key, _shown(value) if value not in (None, ()) else _DEFAULTS.get(key, "none"), origin
+
+
+def _comparison(found: "Settings") -> Iterator[tuple[str, str, str]]:
+    from mlcheck.settings.compare import COMPARE_KEYS
+
+    for one in COMPARE_KEYS:
+        told = found.compare.get(one.key)
+        value = (_plain(told.value) or '""') if told else one.default or "none"
+        yield f"compare.{one.key}", value, told.origin if told else "default"
 
 
 def _shown(value: Any) -> str:

@@ -14,16 +14,18 @@ if TYPE_CHECKING:
     from mlcheck.work import ScanOptions
 
 
-def effective(config: Path | None, **given: Any) -> Settings:
+def effective(config: Path | None, *, isolated: bool = False, **given: Any) -> Settings:
     """All layers as one. `given` are the options of the command line by the names of the settings; None where one is not given.
 
-    Raises ConfigError and UsageError.
+    `isolated`: no file is read. Raises ConfigError and UsageError.
     """
+    if isolated and config is not None:
+        raise UsageError(f"--isolated reads no configuration file, --config {config} names one: give one of them")
     options = {name: value for name, value in given.items() if value is not None}
     if "fail_when" in options:
         options["fail_when"] = share(options["fail_when"])
     line = Settings(**options, origins={name.replace("_", "-"): f"--{name.replace('_', '-')}" for name in options})
-    upper = settings.over(line, settings.over(settings.from_environment(), _file(config)))
+    upper = settings.over(line, settings.over(settings.from_environment(), Settings() if isolated else _file(config)))
     if upper.profile:
         upper = settings.over(upper, settings.profile(upper.profile))
     if upper.fail_when is not None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mlcheck.cli.effective import effective
-from mlcheck.cli.options import Config, NoProgress, Quiet, Regime
+from mlcheck.cli.options import Config, Isolated, NoProgress, Quiet, Regime
 from mlcheck.cli.output import Progress, say
 from mlcheck.errors import UsageError
 
@@ -28,6 +28,7 @@ def export(
     force: Force = False,
     regime: Regime = None,
     config: Config = None,
+    isolated: Isolated = False,
     quiet: Quiet = False,
     no_progress: NoProgress = False,
 ) -> int:
@@ -40,7 +41,9 @@ def export(
     incomplete = 0
     exporter: Exporter | None = None
     try:
-        found = api.Loading(paths, regime=regime, settings=effective(config), without=output, progress=progress)
+        found = api.Loading(
+            paths, regime=regime, settings=effective(config, isolated=isolated), without=output, progress=progress
+        )
         # Nothing is made where there is nothing to write.
         waiting = iter(found)
         first = next(waiting, None)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mlcheck.cli.effective import effective, scan_options, words
-from mlcheck.cli.options import Config, Ignore, NoCache, NoProgress, Regime, RulesDirs, Select
+from mlcheck.cli.options import Config, Ignore, Isolated, NoCache, NoProgress, Regime, RulesDirs, Select
 from mlcheck.cli.output import Progress, say, write, write_file
 
 GoodRuns = Annotated[
@@ -26,13 +26,14 @@ def learn(
     rules: RulesDirs = None,
     regime: Regime = None,
     config: Config = None,
+    isolated: Isolated = False,
     no_cache: NoCache = False,
     no_progress: NoProgress = False,
 ) -> int:
     """Take limits and noise from good runs; later scans read them: mlcheck scan RUN --config limits.toml."""
     from mlcheck import learning
 
-    settings = effective(config, select=words("--select", select), regime=regime)
+    settings = effective(config, isolated=isolated, select=words("--select", select), regime=regime)
     options = scan_options(settings, ignore=words("--ignore", ignore) or (), rules_dirs=rules or (), no_cache=no_cache)
     progress = Progress(not no_progress)
     try:

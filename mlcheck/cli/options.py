@@ -15,6 +15,7 @@ Config = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="Settings; default: mlcheck.toml or pyproject.toml here or above."),
 ]
+Isolated = Annotated[bool, typer.Option("--isolated", help="Read no configuration file; options and variables hold.")]
 RulesDirs = Annotated[
     list[Path] | None, typer.Option("--rules", metavar="DIR", help="More rule files (data only; repeatable).")
 ]

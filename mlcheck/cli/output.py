@@ -5,12 +5,12 @@ import os
 import stat
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlcheck.cli.choices import ColorChoice
 from mlcheck.errors import MlcheckError, UsageError
+from mlcheck.records import replace
 
 if TYPE_CHECKING:
     from mlcheck.report import Report
@@ -83,14 +83,27 @@ def _is_terminal(stream: Any) -> bool:
         return False
 
 
+WIDTH = 120
+"""Columns where there is no terminal."""
+
+
 def render_options(color: ColorChoice, *, verbose: bool = False, quiet: bool = False, **more: Any) -> "Options":
     """How reports are to be written to this terminal."""
-    import shutil
-
     from mlcheck.reporters.base import Options
 
-    width = shutil.get_terminal_size((120, 40)).columns
-    return Options(color=_use_color(color), width=max(60, min(width, 160)), verbose=verbose, quiet=quiet, **more)
+    width = max(60, min(_columns(), 160))
+    return Options(color=_use_color(color), width=width, verbose=verbose, quiet=quiet, **more)
+
+
+def _columns() -> int:
+    """As `shutil.get_terminal_size`, which loads every kind of compression."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isascii() and given.isdecimal() and int(given) > 0:
+        return int(given)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or WIDTH  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OSError):
+        return WIDTH
 
 
 def report_options(color: ColorChoice, settings: "Settings", **more: Any) -> "Options":

@@ -20,6 +20,7 @@ def _count(text: str) -> int:
 
 
 _FLAGS: Mapping[str, str] = {
+    "--isolated": "isolated",
     "--no-baseline": "no_baseline",
     "--expect-identical": "expect_identical",
     "--show-suppressed": "show_suppressed",

@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +13,7 @@ from mlcheck.cli.effective import effective
 from mlcheck.cli.options import Color, MaxChars, MinSeverity, Output, Quiet, ShowSuppressed, Verbose
 from mlcheck.cli.output import finish, parse_outputs, report_options
 from mlcheck.errors import UsageError
+from mlcheck.records import replace
 
 if TYPE_CHECKING:
     from mlcheck.report import Report

@@ -3,11 +3,16 @@
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mlcheck.cli.choices import ColorChoice, FailOnChoice, SeverityChoice
 from mlcheck.cli.effective import baseline_path, effective, scan_options, words
 from mlcheck.cli.output import Progress, finish, parse_outputs, report_options
 from mlcheck.errors import UsageError
+
+if TYPE_CHECKING:
+    from mlcheck.settings import Settings
+    from mlcheck.updates.runs import RunSettings
 
 
 def scan_runs(
@@ -24,6 +29,7 @@ def scan_runs(
     rules: Sequence[Path] | None = None,
     regime: str | None = None,
     config: Path | None = None,
+    isolated: bool = False,
     profile: str | None = None,
     baseline: str | None = None,
     no_baseline: bool = False,
@@ -49,6 +55,7 @@ def scan_runs(
 
     settings = effective(
         config,
+        isolated=isolated,
         output=output,
         fail_on=fail_on.value if fail_on else None,
         select=words("--select", select),
@@ -75,6 +82,7 @@ def scan_runs(
         run_name=run_name,
         baseline_runs=baseline_run or (),
         comparing="also" if baseline_run else "no",
+        run_settings=_run_settings(settings) if baseline_run and settings.compare else None,
         identical=expect_identical,
         baseline=baseline_path(settings, no_baseline),
         verify=verify,
@@ -87,3 +95,9 @@ def scan_runs(
         progress.stop()
     shown = report_options(color, settings, verbose=verbose, quiet=quiet, show_suppressed=show_suppressed)
     return finish(report, outputs, shown, started)
+
+
+def _run_settings(settings: "Settings") -> "RunSettings":
+    from mlcheck.comparing.settings import run_settings
+
+    return run_settings(settings.compare)

@@ -1,12 +1,12 @@
 """Dumps of a model against those of its predecessor: read, measured by what they hold, judged by rules."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlcheck.comparing.report import report_of
 from mlcheck.errors import UsageError
+from mlcheck.records import dataclass, field, replace
 from mlcheck.report import Note, Report, SourceStatus
 from mlcheck.updates.base import Measure
 from mlcheck.updates.prediction_settings import PredictionSettings

@@ -1,9 +1,9 @@
 """From what was judged and measured to a report."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mlcheck.records import replace
 from mlcheck.report import Measurement, Note, Report, SourceStatus
 
 if TYPE_CHECKING:

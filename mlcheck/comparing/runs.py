@@ -1,12 +1,12 @@
 """Runs against baseline runs, judged by the same rules and the same engine as a scan."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from mlcheck.comparing.report import report_of
 from mlcheck.errors import UsageError
+from mlcheck.records import replace
 from mlcheck.report import Note, Report
 from mlcheck.updates.base import ComparisonError
 from mlcheck.work import Progress, ScanOptions, load_runs, request_for, select_rules

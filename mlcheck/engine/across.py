@@ -1,10 +1,10 @@
 """Rules over all runs of a scan at once: what no single run can say."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from mlcheck.engine.findings import fingerprint
 from mlcheck.engine.rule import described
+from mlcheck.records import replace
 from mlcheck.report import Confidence, Finding, IdenticalRuns, Outcome, RuleInfo, RunInfo, Severity
 
 NAMED_RUNS = 4

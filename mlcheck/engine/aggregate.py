@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
+from mlcheck.records import replace
 from mlcheck.report import Finding, Report, Severity
 from mlcheck.settings import Group
 

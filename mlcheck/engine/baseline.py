@@ -9,10 +9,10 @@ Fingerprints hold no step and no value, and runs go by their lanes, so a baselin
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlcheck.errors import ConfigError
+from mlcheck.records import dataclass, field, replace
 from mlcheck.report import Finding, Note, Report, Severity
 
 SCHEMA = "mlcheck.baseline/1"

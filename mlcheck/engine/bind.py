@@ -1,7 +1,6 @@
 """Which series meet in a rule: inputs bind to series, and join on the labels that they share (language.md fixes 10 and 11)."""
 
 from collections.abc import Hashable, Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass, replace
 from itertools import islice
 
 from mlcheck.engine.arguments import statistic_key
@@ -10,9 +9,9 @@ from mlcheck.engine.rule import FACT_NAMES, Rule
 from mlcheck.engine.spec import InputSpec
 from mlcheck.lang.align import put_exactly
 from mlcheck.lang.bounds import Leaf, Unknown, scalar_range
-from mlcheck.lang.lets import uses
 from mlcheck.lang.values import Column, Value
 from mlcheck.lang.vocabulary import JOIN_LABELS
+from mlcheck.records import dataclass, replace
 from mlcheck.store.comparison import COMPARISON_ROLES
 from mlcheck.store.series import Series
 
@@ -120,7 +119,6 @@ class Binding:
         self.params = params
         self.keys = {name: statistic_key(rule.statistics[name], params) for name in rule.inputs}
         self.found = {name: self._matching(name) for name, spec in rule.inputs.items() if spec.alias is None}
-        self.among = self._among_labels()
         self._candidates: dict[str, _Candidates] = {}
         self.shared: dict[Hashable, Value] = {}
         """Reductions over labels, by expression and group; expressions live as long as the rule."""
@@ -145,21 +143,10 @@ class Binding:
         other = others.get(spec.same) if spec.same is not None and spec.run == "baseline" else None
         return other is None or is_counterpart(other, series)
 
-    def _among_labels(self) -> dict[str, frozenset[str]]:
+    @property
+    def among(self) -> Mapping[str, frozenset[str]]:
         """Inputs that stand only inside `among`, with the labels over which they are reduced there."""
-        used: dict[str, set[str | None]] = {}
-        rule = self.rule
-        conditions = [case.condition for case in rule.severity_cases() if case.condition is not None]
-        for expression in (rule.when, rule.value, rule.limit, rule.margin, *conditions):
-            if expression is not None:
-                for name, labels in uses(expression, rule.lets).items():
-                    base = rule.inputs[name].alias if name in rule.inputs else None
-                    used.setdefault(base or name, set()).update(labels)
-        return {
-            name: frozenset(label for label in used[name] if label is not None)
-            for name, spec in rule.inputs.items()
-            if spec.alias is None and used.get(name) and None not in used[name]
-        }
+        return self.rule.among
 
     def candidates(self, name: str) -> "_Candidates":
         """The series of an input with their join labels, made once."""

@@ -1,35 +1,43 @@
-"""The built-in rules as they came out of their files, kept beside the cache of runs: loading them takes longer than judging a run.
+"""The built-in rules and the tables of the store as they came out of their files, kept beside the cache of runs.
 
-Like Python's own `__pycache__`, it is a file of the user who runs the program. It is believed only while nobody else may write it, and only
-for rule files of the same names, sizes and times, the same program and the same Python.
+Loading them takes longer than judging a run. Like Python's own `__pycache__`, it is a file of the user who runs the program. It is
+believed only while nobody else may write it, and only for files of the same names, sizes and times, the same program and the same
+Python.
 """
 
 import contextlib
 import os
 import pickle
-import stat
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from mlcheck import __version__
 from mlcheck.engine.rule import Rule
+from mlcheck.records import replace
+from mlcheck.store import tables
+from mlcheck.store.cache.room import is_ours
 
 
 def load(files: Sequence[Path], directory: Path) -> list[Rule] | None:
-    """The rules of these files as they were kept; None where they are not, or where what is there cannot be believed."""
+    """The rules of these files as they were kept; None where they are not, or where what is there cannot be believed.
+
+    The tables of the store that were kept with them are taken into use.
+    """
     try:
         stamps = _stamps(files)
         with open(directory / _name(stamps), "rb") as file:
-            if not _is_ours(os.fstat(file.fileno())):
+            if not is_ours(os.fstat(file.fileno())):
                 return None
-            kept, rules = pickle.load(file)
+            kept, rules, read = pickle.load(file)
     except Exception:  # noqa: BLE001 - whatever is wrong with it, the files are read
         return None
     good = kept == stamps and isinstance(rules, list) and all(isinstance(one, Rule) for one in rules)
-    return rules if good else None
+    if not good:
+        return None
+    tables.use(*read)
+    return list(rules)
 
 
 def keep(rules: Sequence[Rule], files: Sequence[Path], directory: Path) -> None:
@@ -43,7 +51,9 @@ def keep(rules: Sequence[Rule], files: Sequence[Path], directory: Path) -> None:
         temporary = path.with_name(f"{path.name}.tmp-{secrets.token_hex(8)}")
         try:
             temporary.touch(mode=0o600)
-            temporary.write_bytes(pickle.dumps((stamps, [_small(one) for one in rules]), protocol=5))
+            temporary.write_bytes(
+                pickle.dumps((stamps, [_small(one).packed() for one in rules], tables.tables()), protocol=5)
+            )
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
@@ -60,10 +70,10 @@ def _small(rule: Rule) -> Rule:
 
 def _stamps(files: Sequence[Path]) -> str:
     """Changes with every rule file, with the program and with Python. Raises OSError for a file that is gone."""
-    found = [(str(path), (one := path.stat()).st_size, one.st_mtime_ns) for path in files]
+    found = [(str(path), (one := path.stat()).st_size, one.st_mtime_ns) for path in (*files, *tables.table_files())]
     # Rules hold instances of our classes: a change of the code must not meet instances of the old one.
     package = Path(__file__).parent.parent
-    found += sorted(one for folder in ("engine", "lang") for one in _code(package / folder))
+    found += sorted(one for folder in ("engine", "lang", "store") for one in _code(package / folder))
     found += sorted(_code(package))
     return repr((__version__, sys.version, found))
 
@@ -79,8 +89,3 @@ def _code(directory: Path) -> Iterator[tuple[str, int, int]]:
 def _name(stamps: str) -> str:
     """The file itself says what it was made of, so that a checksum of 32 bits does for its name."""
     return f"rules-{zlib.crc32(stamps.encode('utf-8', 'surrogateescape')):08x}.pickle"
-
-
-def _is_ours(status: os.stat_result) -> bool:
-    owner = getattr(os, "getuid", lambda: status.st_uid)()
-    return status.st_uid == owner and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +9,7 @@ from numpy.typing import NDArray
 from mlcheck.lang import memory
 from mlcheck.lang.bounds import Range, Unknown, range_of
 from mlcheck.lang.values import Axis, Column
+from mlcheck.records import replace
 from mlcheck.store.comparison import COMPARISON_ROLES
 from mlcheck.store.series import Run, Series
 

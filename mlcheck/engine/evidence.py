@@ -1,7 +1,6 @@
 """What a finding shows: the inputs around its worst point, down-sampled so that no extreme is lost."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 
 from mlcheck.engine.context import RunContext
 from mlcheck.engine.verdict import Failed
+from mlcheck.records import replace
 from mlcheck.report import Evidence, Finding
 from mlcheck.store.series import Series
 

@@ -19,6 +19,7 @@ from mlcheck.engine.rule import (
     Statistic,
     TermSpec,
     TextCase,
+    reduced_inputs,
 )
 from mlcheck.engine.schema import FACT_ROLES, InputModel, ParamModel, RuleModel, SeverityByRole, Text
 from mlcheck.engine.spec import plain
@@ -120,10 +121,13 @@ class _Compiler:
         value, limit = self._value_and_limit(when, names, lets)
         margin = self._optional_expression(("margin",), model.margin, names, lets)
         severities, by_role = self._severity(names, lets)
+        cases = [*severities, *(case for one in by_role.values() for case in one)]
+        expressions = [when, value, limit, margin, *(case.condition for case in cases)]
+        spec = plain(model)
         self._check_tests()
         shown = [*names, *MESSAGE_NAMES, *JOIN_LABELS, "split", "source", "role"]
         return Rule(
-            model=plain(model),
+            model=spec,
             document=self.document,
             statistics={name: self._statistic(name, spec) for name, spec in model.inputs.items()},
             lets=lets,
@@ -143,6 +147,7 @@ class _Compiler:
                 "advice": self._texts("advice", model.advice, shown, names, lets),
                 "headline": self._texts("headline", model.headline, shown, names, lets),
             },
+            among=reduced_inputs(spec.inputs, [one for one in expressions if one is not None], lets),
             origin=self.origin,
         )
 

@@ -3,13 +3,13 @@ values of single tensors are spread over steps.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlcheck.engine import evidence
 from mlcheck.engine.context import RunContext
+from mlcheck.records import replace
 from mlcheck.report import Evidence, Panel
 from mlcheck.store.quantiles import QUANTILES
 from mlcheck.store.series import Series

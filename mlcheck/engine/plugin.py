@@ -8,7 +8,6 @@ engine's. `--rules DIR` never loads Python.
 import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from importlib.machinery import PathFinder
 from typing import Any, Protocol, runtime_checkable
 
@@ -21,6 +20,7 @@ from mlcheck.engine.rule import described
 from mlcheck.engine.verdict import Errored, Failed, Passed, excess
 from mlcheck.errors import RuleError
 from mlcheck.lang.episodes import Span, find_episodes, is_healed, parse_term
+from mlcheck.records import dataclass, field
 from mlcheck.report import RuleInfo, Severity
 from mlcheck.store.series import Series
 

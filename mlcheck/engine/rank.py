@@ -1,10 +1,10 @@
 """The order of findings: root causes first, what they explain under them, then severity, excess and onset."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from mlcheck.errors import RuleError, did_you_mean
+from mlcheck.records import replace
 from mlcheck.report import Finding, Severity
 
 

@@ -1,10 +1,12 @@
 """All rules that there are: the built-in ones, those of `--rules DIR`, and Python rules of installed packages."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mlcheck.engine import compiled, plugin
 from mlcheck.engine.across import IdenticalRunsRule
+from mlcheck.engine.built_in import built_in_directory as built_in_directory
 from mlcheck.engine.plugin import PluginRule
 from mlcheck.engine.rank import Causes, cause_edges
 from mlcheck.engine.rule import Rule
@@ -18,15 +20,6 @@ OPT_IN_CATEGORIES = frozenset({"sagemaker"})
 and `sagemaker/overfit` the pack's."""
 
 
-def built_in_directory() -> Path:
-    """Where the built-in rules lie: inside the package in a wheel, at the top of the repository in an editable install."""
-    package = Path(__file__).resolve().parent.parent
-    for candidate in (package / "_rules", package.parent / "rules"):
-        if candidate.is_dir():
-            return candidate
-    raise RuleError("the built-in rules are missing from this installation; install mlcheck-scan again")
-
-
 def rule_files(path: Path) -> list[Path]:
     """The rule files below a directory, or the file itself. Raises UsageError when there are none."""
     try:
@@ -34,7 +27,12 @@ def rule_files(path: Path) -> list[Path]:
             return [path]
         if not path.exists():
             raise UsageError(f"{path}: no such file or directory; --rules takes a directory with rule files (*.yaml)")
-        found = sorted(one for suffix in ("*.yaml", "*.yml") for one in path.rglob(suffix))
+        found = sorted(
+            Path(folder, name)
+            for folder, folders, files in os.walk(path)
+            for name in (*folders, *files)
+            if name.endswith((".yaml", ".yml"))
+        )
         strange = next((one for one in found if not one.is_file()), None)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror or error}") from None

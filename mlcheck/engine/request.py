@@ -1,12 +1,12 @@
 """What the selected rules need of tensors: the statistics that importers are to compute (language.md fix 14)."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from mlcheck.engine.arguments import statistic_key
 from mlcheck.engine.plugin import PluginRule
 from mlcheck.engine.rule import Rule
 from mlcheck.engine.select import Selected
+from mlcheck.records import replace
 from mlcheck.store.roles import RoleOverride
 from mlcheck.store.tensors.request import Request, merged
 

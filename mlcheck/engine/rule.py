@@ -1,14 +1,16 @@
 """A rule as the engine uses it: checked, with its expressions parsed."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import pickle
+from collections.abc import Iterable, Mapping, Sequence
+from threading import Lock
 from typing import Any, Protocol
 
 from mlcheck.engine.spec import InputSpec, ParamSpec, RuleSpec
 from mlcheck.engine.yamlfile import Document
 from mlcheck.lang.expression import Expression
-from mlcheck.lang.lets import Lets
+from mlcheck.lang.lets import Lets, uses
 from mlcheck.lang.template import Template
+from mlcheck.records import dataclass, names
 from mlcheck.report import RuleInfo, Severity
 
 FACT_NAMES = (
@@ -75,6 +77,12 @@ class TextCase:
     condition: Expression | None = None
 
 
+HELD_BACK = frozenset({"lets", "when", "value", "limit", "margin", "texts", "among"})
+"""What of a kept rule is read when it is first asked for: a run has the series for a few of the rules only."""
+_PACKED = "_packed"
+_unpacking = Lock()
+
+
 @dataclass(frozen=True, eq=False)
 class Rule:
     """One rule file, ready to judge."""
@@ -99,8 +107,28 @@ class Rule:
     merge: TermSpec | None
     texts: Mapping[str, Sequence[TextCase]]
     """`message`, `advice` and `headline`, each ordered."""
+    among: Mapping[str, frozenset[str]]
+    """Inputs that stand only inside `among`, with the labels over which they are reduced there."""
     origin: str
     """Where it comes from: `built-in` or the path of the file."""
+
+    def __getattr__(self, name: str) -> Any:
+        """What is held back (see `packed`), of all of it at once: its expressions are parts of each other."""
+        if name not in HELD_BACK:
+            raise AttributeError(name)
+        with _unpacking:
+            state = vars(self)
+            if name not in state:
+                state.update(pickle.loads(state[_PACKED]))
+        return state[name]
+
+    def packed(self) -> "Rule":
+        """The same rule for a pickle that is read faster: what is held back lies in it as bytes."""
+        state = {name: getattr(self, name) for name in names(Rule)}
+        held = {name: state.pop(name) for name in sorted(HELD_BACK)}
+        made = object.__new__(Rule)
+        vars(made).update(state, **{_PACKED: pickle.dumps(held, protocol=5)})
+        return made
 
     @property
     def id(self) -> str:
@@ -157,6 +185,22 @@ class Rule:
     def info(self, params: Mapping[str, float | bool | str], severity: str | None = None) -> RuleInfo:
         """What reporters show of it."""
         return described(self, self.model.doc, self.highest_severity().value, params, severity)
+
+
+def reduced_inputs(
+    inputs: Mapping[str, InputSpec], expressions: Iterable[Expression], lets: Lets
+) -> dict[str, frozenset[str]]:
+    """Inputs that stand only inside `among` in these expressions, with the labels over which they are reduced there."""
+    used: dict[str, set[str | None]] = {}
+    for expression in expressions:
+        for name, labels in uses(expression, lets).items():
+            base = inputs[name].alias if name in inputs else None
+            used.setdefault(base or name, set()).update(labels)
+    return {
+        name: frozenset(label for label in used[name] if label is not None)
+        for name, spec in inputs.items()
+        if spec.alias is None and used.get(name) and None not in used[name]
+    }
 
 
 class Described(Protocol):

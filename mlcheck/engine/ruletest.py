@@ -14,7 +14,6 @@ tests:
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,6 +26,7 @@ from mlcheck.engine.schema import FACT_ROLES, FILTER_LABELS
 from mlcheck.engine.select import Selected
 from mlcheck.errors import RuleError, did_you_mean
 from mlcheck.lang.notation import expand
+from mlcheck.records import dataclass, replace
 from mlcheck.report import Finding, SourceStatus
 from mlcheck.store.build import build_run
 from mlcheck.store.series import Fact, Hints, Imported, RawSeries, Run

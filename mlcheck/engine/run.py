@@ -1,7 +1,6 @@
 """Judge one run with the selected rules: the unit of work of a scan, independent of all other runs."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from mlcheck.engine.rule import Rule
 from mlcheck.engine.select import Selected
 from mlcheck.engine.threads import in_threads
 from mlcheck.engine.verdict import Errored, Failed, Passed, Skip, Verdict
+from mlcheck.records import dataclass
 from mlcheck.report import Finding, Outcome, Panel, RunInfo, SeriesInfo, SourceStatus
 from mlcheck.store.series import Run
 

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from mlcheck.engine.registry import AnyRule, Registry, is_comparative, is_opt_in
 from mlcheck.errors import UsageError, did_you_mean
+from mlcheck.records import dataclass
 from mlcheck.settings import RuleSettings
 
 Scalar = float | bool | str

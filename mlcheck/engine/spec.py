@@ -5,8 +5,9 @@ Without slots: instances with a `__dict__` come out of a pickle several times as
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal
+
+from mlcheck.records import dataclass, field, names
 
 if TYPE_CHECKING:
     from mlcheck.engine.schema import InputModel, ParamModel, RuleModel
@@ -77,15 +78,15 @@ class RuleSpec:
 
 def plain(model: "RuleModel") -> RuleSpec:
     """A checked rule file as plain data."""
-    values = {one.name: getattr(model, one.name) for one in fields(RuleSpec)}
+    values = {name: getattr(model, name) for name in names(RuleSpec)}
     values["inputs"] = {name: _input(one) for name, one in model.inputs.items()}
     values["params"] = {name: _param(one) for name, one in model.params.items()}
     return RuleSpec(**values)
 
 
 def _input(model: "InputModel") -> InputSpec:
-    return InputSpec(**{one.name: getattr(model, one.name) for one in fields(InputSpec)})
+    return InputSpec(**{name: getattr(model, name) for name in names(InputSpec)})
 
 
 def _param(model: "ParamModel") -> ParamSpec:
-    return ParamSpec(**{one.name: getattr(model, one.name) for one in fields(ParamSpec)})
+    return ParamSpec(**{name: getattr(model, name) for name in names(ParamSpec)})

@@ -2,9 +2,9 @@
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import replace
 from fnmatch import fnmatchcase
 
+from mlcheck.records import replace
 from mlcheck.report import Finding, Note, Report
 from mlcheck.settings import Suppression
 

@@ -1,11 +1,11 @@
 """What many runs say together: the setting that splits a rule's failures, and runs that are the same to the last bit."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcheck.records import dataclass
 from mlcheck.report import IdenticalRuns, Outcome, RunInfo, SettingSplit
 
 FEWEST_RUNS = 4

@@ -1,13 +1,13 @@
 """What a rule says of one combination of series, before severity and order."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlcheck.lang.episodes import Span
 from mlcheck.lang.values import Axis
+from mlcheck.records import dataclass, field
 from mlcheck.report import Severity
 from mlcheck.store.series import Series
 

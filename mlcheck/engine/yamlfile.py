@@ -1,11 +1,11 @@
 """YAML 1.2 with positions: plain data, and for every value the place in the file where it stands."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 from mlcheck.errors import Place, RuleError
+from mlcheck.records import dataclass, field
 
 if TYPE_CHECKING:
     from ruamel.yaml.nodes import Node

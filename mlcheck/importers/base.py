@@ -1,11 +1,12 @@
 """What every importer is: a name, a look at the first bytes, and a function from a file to series."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from mlcheck.records import dataclass
 from mlcheck.report import SourceStatus
+from mlcheck.store.examples import Examples
 from mlcheck.store.series import Imported
 
 if TYPE_CHECKING:
@@ -152,6 +153,15 @@ class ReadsTogether(Protocol):
 
 
 @runtime_checkable
+class ReadsBeside(Protocol):
+    """An importer that reads more than the files that discovery names."""
+
+    def beside(self, path: Path) -> Sequence[Path]:
+        """The files that reading one looks into as well; some may not be there, and be looked for."""
+        ...
+
+
+@runtime_checkable
 class Verifies(Protocol):
     """An importer of files that carry checksums, which `read` compares only where something is wrong: all of them take time."""
 
@@ -166,6 +176,15 @@ class ReadsOn(Protocol):
 
     def read_on(self, path: Path, shown: str, before: Imported, offset: int) -> Imported:
         """The same as `read`, given what it made of the file up to an offset. Raises OSError."""
+        ...
+
+
+@runtime_checkable
+class HoldsExamples(Protocol):
+    """An importer whose files may hold what a model said of examples, once: something of a run beside other files, no run alone."""
+
+    def examples(self, path: Path) -> Examples | None:
+        """What such a file holds; None for all other files."""
         ...
 
 

@@ -10,15 +10,14 @@ Most events of a file repeat one of its first ones in everything but wall time, 
 bytes up to the value are equal, and those behind it as well, only the first is decoded: see `_Template`.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from mlcheck.importers.framing import WALL_TIME, Bytes, Offsets, words
 from mlcheck.importers.grouping import LONGEST, group
 from mlcheck.importers.histogram_columns import Places
 from mlcheck.importers.values import Flags, Floats, Sources, Values, joined_values, read_values, single_values
-from mlcheck.importers.wire import NotPlain, fields, varints
+from mlcheck.importers.wire import is_version, varints
+from mlcheck.records import dataclass
 
 STEP, FILE_VERSION, GRAPH, SUMMARY, META_GRAPH = 0x10, 0x1A, 0x22, 0x2A, 0x4A
 """First bytes of the fields of `Event` (number << 3 | wire type)."""
@@ -71,10 +70,11 @@ class Decoded:
 
 
 def decode(data: Bytes, starts: Offsets, lengths: Offsets, template: Template | None = None) -> Decoded:
-    """Decode the records of a block; `data` must be padded as `framing.Block.data` is. See `Decoded`."""
+    """Decode the records of a block; `data` must be padded as `framing.Stretch.data` is. See `Decoded`."""
     ends = starts + lengths
     at, wall_times, steps, plain = _prefix(data, starts, lengths)
-    kind = np.where(plain, data[at], 0)
+    # A step that does not end may reach into the checksum.
+    kind = np.where(plain & (at < ends), data[at], 0)
     summaries = np.flatnonzero(kind == SUMMARY)
     source = np.full(len(starts), -1, dtype=np.int64)
     values = np.full(len(starts), np.nan)
@@ -141,25 +141,9 @@ def _quiet(data: Bytes, at: Offsets, ends: Offsets, kind: Bytes) -> tuple[Offset
     versions = [
         record
         for record in np.flatnonzero(kind == FILE_VERSION).tolist()
-        if _is_version(data[int(at[record]) : int(ends[record])].tobytes())
+        if is_version(data[int(at[record]) : int(ends[record])].tobytes())
     ]
     return np.sort(np.concatenate([graphs, np.array(versions, dtype=np.int64)])), len(versions)
-
-
-def _is_version(rest: bytes) -> bool:
-    # A version, and who wrote it (`SourceMetadata`), as text.
-    try:
-        for number, _, value in fields(rest):
-            if not isinstance(value, bytes) or number not in (3, 10):
-                return False
-            texts = [value] if number == 3 else [text for field, _, text in fields(value) if field == 1]
-            for text in texts:
-                if not isinstance(text, bytes):
-                    return False
-                text.decode("utf-8")
-    except (NotPlain, UnicodeDecodeError):
-        return False
-    return True
 
 
 @dataclass(frozen=True, eq=False)

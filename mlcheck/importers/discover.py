@@ -17,6 +17,7 @@ from mlcheck.importers.base import (
     Accompanies,
     HasHome,
     Hesitates,
+    HoldsExamples,
     HoldsRuns,
     Members,
     OwnsDirectories,
@@ -26,6 +27,7 @@ from mlcheck.importers.base import (
 from mlcheck.importers.found import Discovery, Found, FoundFile
 from mlcheck.importers.registry import ACCOMPANY, IMPORTERS, OWN_DIRECTORIES, by_format, importers
 from mlcheck.report import Note, SourceState, SourceStatus
+from mlcheck.store.examples import Examples, note_of, why_no_run
 
 __all__ = ["Discovery", "Found", "FoundFile", "discover"]
 
@@ -59,13 +61,16 @@ def discover(paths: Sequence[str]) -> Discovery:
         if reason is not None:
             found.missing.append(f"{given or repr(given)}: {reason}")
             continue
-        before = len(found.runs)
+        before, ignored = len(found.runs), len(found.ignored)
         if path.is_dir():
             _Walk(path, name, seen, found).run()
         else:
             _single_file(path, name, seen, found)
         if len(found.runs) == before and path.is_dir():
             found.notes.append(Note("path", f"{given}: no run below it (looked for {_looked_for()})"))
+        examples = note_of({one.path: one.reason or "" for one in found.ignored[ignored:]}) if path.is_dir() else ""
+        if examples:
+            found.notes.append(Note("path", f"{given}: {examples}"))
     found.runs = _distinct_names(found.runs, found.notes)
     return found
 
@@ -101,6 +106,12 @@ def _claim_named(path: Path) -> str | None:
     return next((one.format for one in importers() if isinstance(one, Hesitates) and one.would_read(path, head)), None)
 
 
+def _examples(path: Path, format_name: str) -> Examples | None:
+    """What a claimed file holds of examples, where that is all it holds."""
+    importer = by_format(format_name)
+    return importer.examples(path) if isinstance(importer, HoldsExamples) else None
+
+
 def _why_not(path: Path) -> str | None:
     """Why an importer leaves a file of its format alone; None for files that are of no format."""
     head = disk.head(path)
@@ -126,8 +137,9 @@ def _event_directories(claimed: Mapping[Path, Sequence[tuple[Path, str]]]) -> di
 
 def _single_file(path: Path, name: str | None, seen: set[Path], found: Discovery) -> None:
     claimed = _claim_named(path)
-    if claimed is None:
-        reason = _why_not(path) or _refusal(path) or "no run data"
+    examples = None if claimed is None else _examples(path, claimed)
+    if claimed is None or examples:
+        reason = why_no_run(examples) if examples else _why_not(path) or _refusal(path) or "no run data"
         found.missing.append(f"{path}: {reason} (looked for {_looked_for()})")
         found.ignored.append(SourceStatus(path.name, "unknown", "unreadable", reason=reason, bytes=disk.size(path)))
         return
@@ -189,7 +201,9 @@ class _Walk:
             groups.setdefault(self._root(directory), []).append(directory)
         self._join_companions(groups)
         for root in sorted(groups):
-            self.found.runs.extend(self._separated(self._found(root, sorted(groups[root]))))
+            run = self._found(root, sorted(groups[root]))
+            if not self._is_of_examples(run):
+                self.found.runs.extend(self._separated(run))
         self.found.runs.extend(shared)
         for path, claimed, held in self.holders:
             if not held.shared:
@@ -405,6 +419,16 @@ class _Walk:
                         if home not in groups[there[home]]:
                             groups[there[home]].append(home)
                 self.unclaimed[suffix] = [one for one in paths if one not in joined]
+
+    def _is_of_examples(self, run: Found) -> bool:
+        """Whether all that a run would have is what a model said of examples: named, and left to `mlcheck compare`."""
+        own = [one for one in run.files if one.format != SETTINGS]
+        kinds = [_examples(one.path, one.format) for one in own]
+        if not all(kinds):
+            return False
+        for one, kind in zip(own, kinds, strict=True):
+            self._ignore(one.path, one.format, why_no_run(kind) if kind else "")
+        return True
 
     def _separated(self, run: Found) -> Iterator[Found]:
         """The run, or several where its files are of one format and that says that they are."""

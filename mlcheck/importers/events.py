@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mlcheck.importers.collect import Collector, Row
-from mlcheck.importers.stated import FACTS_KEPT, facts_of_hparams, facts_of_text, is_fact_text
+from mlcheck.importers.stated import facts_of_hparams, facts_of_text, is_fact_text
 from mlcheck.importers.tensors import MalformedTensor, histogram_of_tensor, scalar_of_tensor
 from mlcheck.importers.wire import BYTES, VARINT, NotPlain, fields
 from mlcheck.store.statistics import Histogram
@@ -109,7 +109,7 @@ def _read_summary(event: Any, record: int, into: Collector) -> None:
             except MalformedTensor as error:
                 fault = fault or str(error)
         if plugin == "hparams":
-            _keep(into, facts_of_hparams(value.metadata.plugin_data.content, value.tag))
+            into.state(facts_of_hparams(value.metadata.plugin_data.content, value.tag))
     if fault:
         raise Malformed(fault, wall_time)
 
@@ -118,7 +118,7 @@ def _read_tensor(value: Any, row: Row, into: Collector) -> None:
     tensor = value.tensor
     if tensor.dtype == STRING:
         if is_fact_text(value.tag) and len(tensor.string_val) == 1:
-            _keep(into, facts_of_text(tensor.string_val[0], value.tag))
+            into.state(facts_of_text(tensor.string_val[0], value.tag))
         return
     scalar = scalar_of_tensor(tensor)
     if scalar is not None:
@@ -127,13 +127,6 @@ def _read_tensor(value: Any, row: Row, into: Collector) -> None:
     histogram = histogram_of_tensor(tensor)
     if histogram is not None:
         into.add_histogram(row, histogram)
-
-
-def _keep(into: Collector, facts: Any) -> None:
-    for fact in facts:
-        if len(into.facts) >= FACTS_KEPT:
-            return
-        into.facts.setdefault(fact)
 
 
 def _histogram(histo: Any) -> Histogram:

@@ -1,8 +1,8 @@
 """What discovery finds: runs and their files, before anything is read."""
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
+from mlcheck.records import dataclass, field
 from mlcheck.report import Note, SourceStatus
 
 

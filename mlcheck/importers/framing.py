@@ -8,11 +8,13 @@ record counts only when the chain of lengths arrives at it.
 import functools
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from mlcheck.arrays import distinct
+from mlcheck.records import dataclass
 
 Bytes = NDArray[np.uint8]
 Offsets = NDArray[np.int64]
@@ -78,7 +80,7 @@ def _have_checksums(lengths: Offsets, stated: NDArray[np.uint32]) -> NDArray[np.
     table = _short_length_checksums()
     same: NDArray[np.bool_] = table[lengths] == stated
     if not same.all():
-        unknown = np.unique(lengths[~same])
+        unknown = distinct(lengths[~same])
         unknown = unknown[table[unknown] == UNKNOWN]
         if len(unknown):
             table[unknown] = _checksums(unknown)
@@ -116,6 +118,18 @@ def words(data: Bytes, dtype: str = "<u8") -> NDArray[np.uint64]:
     return np.ndarray((len(data) - size + 1,), dtype, buffer=data.data, strides=(1,))
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Where the records of a stretch of bytes end, and why."""
+
+    stop: int
+    """Where the first record begins that is not whole and sound."""
+    why: Stop
+    """end: no bytes are left; cut: the record goes beyond them; checksum, length: its header cannot be right."""
+    needed: int = HEADER
+    """For `cut`: bytes that this record takes from `stop` on, as far as known."""
+
+
 @dataclass(frozen=True, eq=False)
 class Framed:
     """The records in a stretch of bytes that begins at a record."""
@@ -124,12 +138,7 @@ class Framed:
     """int64, shape (n,): where each payload begins."""
     lengths: Offsets
     """int64, shape (n,): bytes of each payload."""
-    stop: int
-    """Where the first record begins that is not among them."""
-    why: Stop
-    """end: no bytes are left; cut: the record goes beyond them; checksum, length: its header cannot be right."""
-    needed: int = HEADER
-    """For `cut`: bytes that this record takes from `stop` on, as far as known."""
+    ending: Ending
 
 
 def find_records(data: Bytes, size: int) -> Framed:
@@ -164,7 +173,7 @@ def find_records(data: Bytes, size: int) -> Framed:
     if single or not chains:
         chains.append(_alone(data, single))
     begins, lengths = chains[0] if len(chains) == 1 else (np.concatenate(part) for part in zip(*chains, strict=True))
-    return Framed(begins + HEADER, lengths, position, why, needed)
+    return Framed(begins + HEADER, lengths, Ending(position, why, needed))
 
 
 def _alone(data: Bytes, positions: list[int]) -> tuple[Offsets, Offsets]:
@@ -206,65 +215,81 @@ def _follow(data: Bytes, size: int, position: int, upcoming: int, into: list[int
     return position, None, HEADER
 
 
-@dataclass(frozen=True, eq=False)
-class Block:
-    """A stretch of a file with whole records only; `data` is reused, so nothing may keep it."""
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record, for those that are read one by one."""
+
+    number: int
+    """Its place among the records of the file."""
+    offset: int
+    """Where in the file it begins."""
+    payload: bytes
+    checksum: int
+    """The masked checksum of the payload as the file states it."""
+
+
+@dataclass(eq=False)
+class Stretch:
+    """Bytes of a file that begin at a record; `data` is reused, so nothing may keep it.
+
+    Who reads the records says in `ending` where they end.
+    """
 
     base: int
     """Offset in the file of `data[0]`."""
     data: Bytes
     """uint8, padded with at least `PADDING` bytes."""
-    starts: Offsets
-    """int64, shape (n,): where in `data` each payload begins."""
-    lengths: Offsets
-    """int64, shape (n,): bytes of each payload."""
+    size: int
+    """Bytes without the padding."""
+    done: float
+    """Share of the file, from where its reader began, that has been read with these bytes."""
+    ending: Ending | None = None
 
-    def payload(self, record: int) -> bytes:
-        """The payload of one record of the block."""
-        start = int(self.starts[record])
-        return self.data[start : start + int(self.lengths[record])].tobytes()
-
-    def checksum(self, record: int) -> int:
-        """The masked checksum of the payload as the file states it."""
-        end = int(self.starts[record] + self.lengths[record])
-        return int.from_bytes(self.data[end : end + 4].tobytes(), "little")
-
-    def offset(self, record: int) -> int:
-        """Offset in the file at which the record begins."""
-        return self.base + int(self.starts[record]) - HEADER
+    def record(self, number: int, start: int, length: int) -> Record:
+        """The record whose payload of so many bytes begins there in `data`."""
+        payload = self.data[start : start + length].tobytes()
+        checksum = int.from_bytes(self.data[start + length : start + length + 4].tobytes(), "little")
+        return Record(number, self.base + start - HEADER, payload, checksum)
 
 
 class RecordReader:
-    """Reads a file block by block, from where it stands. Iterate it once; afterwards `offset`, `why` and `size` say where and why it ended.
+    """Reads a file stretch by stretch, from where it stands. Iterate it once; afterwards `offset`, `why` and `size` say where and why it
+    ended.
 
     Holds one block, or one record where that is larger, and never more than the file has: a length is believed only as
     far as there are bytes behind it.
     """
 
-    def __init__(self, file: BinaryIO, block: int = BLOCK, offset: int = 0) -> None:
+    def __init__(self, file: BinaryIO, block: int = BLOCK, offset: int = 0, end: int | None = None) -> None:
+        """`offset`: where the file stands; `end`: the offset at which it ends for this reader."""
         self._file = file
         self._block = block
+        self._begin = offset
+        self._end = end
         self.offset = offset
         self.why: Stop = "end"
         self.size = 0
 
-    def __iter__(self) -> Iterator[Block]:
+    def __iter__(self) -> Iterator[Stretch]:
         data = np.zeros(self._block + PADDING, dtype=np.uint8)
+        expected = max(1, os.fstat(self._file.fileno()).st_size - self._begin)
         have = 0
         while True:
             read = self._fill(data, have)
             have += read
-            framed = find_records(data, have)
-            if len(framed.starts):
-                yield Block(self.offset, data, framed.starts, framed.lengths)
-            self.offset += framed.stop
-            have -= framed.stop
-            self.why = framed.why
+            stretch = Stretch(self.offset, data, have, (self.offset + have - self._begin) / expected)
+            yield stretch
+            ending = stretch.ending
+            if ending is None:
+                raise RuntimeError("the records of a stretch were not read")
+            self.offset += ending.stop
+            have -= ending.stop
+            self.why = ending.why
             self.size = self.offset + have
-            room = self._room(framed, have, at_end=read == 0)
+            room = self._room(ending, have, at_end=read == 0)
             if not room:
                 return
-            rest = data[framed.stop : framed.stop + have].copy()
+            rest = data[ending.stop : ending.stop + have].copy()
             if room + PADDING != len(data):
                 data = np.zeros(room + PADDING, dtype=np.uint8)
             data[: len(rest)] = rest
@@ -274,6 +299,8 @@ class RecordReader:
         read = 0
         view = data.data
         capacity = len(data) - PADDING
+        if self._end is not None:
+            capacity = min(capacity, self._end - self.offset)
         while have + read < capacity:
             got = self._file.readinto(view[have + read : capacity])  # type: ignore[attr-defined]
             if not got:
@@ -281,18 +308,23 @@ class RecordReader:
             read += got
         return read
 
-    def _room(self, framed: Framed, have: int, *, at_end: bool) -> int:
+    def _room(self, ending: Ending, have: int, *, at_end: bool) -> int:
         # Bytes to hold next, 0 to stop.
-        if framed.why in ("checksum", "length"):
-            self.size = max(self.size, os.fstat(self._file.fileno()).st_size)
+        if ending.why in ("checksum", "length"):
+            self.size = max(self.size, self._present())
             return 0
         if at_end:
             return 0
         held = self._block
-        if framed.needed > held:
-            present = os.fstat(self._file.fileno()).st_size
-            if self.offset + framed.needed > present:
+        if ending.needed > held:
+            present = self._present()
+            if self.offset + ending.needed > present:
                 self.size = max(self.size, present)
                 return 0
-            held = framed.needed
+            held = ending.needed
         return held
+
+    def _present(self) -> int:
+        # Bytes of the file that are there now, as far as they are this reader's.
+        size = os.fstat(self._file.fileno()).st_size
+        return size if self._end is None else min(size, self._end)

@@ -5,13 +5,12 @@ those that are zero, and the upper edges and counts as packed doubles. The new f
 (k, 3): left edge, right edge, count (tensorboard/plugins/histogram/summary_v2.py).
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from mlcheck.importers.framing import Bytes, Offsets, words
 from mlcheck.importers.wire import varints
+from mlcheck.records import dataclass
 from mlcheck.store.statistics import Histograms
 
 Floats = NDArray[np.float64]

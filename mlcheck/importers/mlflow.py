@@ -59,6 +59,12 @@ class MLflowImporter:
             return RunDirectory(name, left_out="deleted in MLflow")
         return RunDirectory(name, (path / "meta.yaml", *_files(path / "metrics")), ("artifacts",))
 
+    def beside(self, path: Path) -> Sequence[Path]:
+        """Of a run its parameters and tags; of a database the log of what is not in it yet."""
+        if path.name == "meta.yaml":
+            return [*_files(path.parent / "params"), *_files(path.parent / "tags")]
+        return [path.with_name(path.name + suffix) for suffix in ("-wal", "-shm")] if _metrics_of(path) is None else []
+
     def members(self, path: Path) -> Members:
         """The runs of a database that are not deleted."""
         from mlcheck.importers.mlflow_database import members

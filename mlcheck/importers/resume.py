@@ -1,10 +1,10 @@
 """Two stretches of one growing file joined: what was read before, and what was read on."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
+from mlcheck.records import replace
 from mlcheck.store.series import Imported, RawSeries
 
 

@@ -1,13 +1,14 @@
 """Rows of many tags as they come out of a file, parted by tag in columns that grow."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcheck.importers.collect import Parted
 from mlcheck.importers.framing import Offsets
 from mlcheck.importers.values import Flags, Floats
+from mlcheck.records import dataclass, field
 from mlcheck.store.statistics import COLUMNS
 
 ROWS_HELD = 1 << 16
@@ -104,17 +105,6 @@ class _Tag:
             return self.arrays
         keep = np.concatenate([np.broadcast_to(~np.asarray(flags), count) for count, flags in self.kinds])
         return [array[keep] for array in self.arrays] if keep.any() else None
-
-
-@dataclass(frozen=True, eq=False)
-class Parted:
-    """The rows of one tag, in record order."""
-
-    tag: int
-    steps: Offsets
-    wall_times: Floats
-    """float64 seconds, NaN where unknown."""
-    columns: Mapping[str, Floats]
 
 
 class ByTag:

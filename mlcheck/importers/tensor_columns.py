@@ -6,13 +6,13 @@ left to `tensors.py`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlcheck.importers.framing import Bytes, Offsets, words
 from mlcheck.importers.wire import Words, varints
+from mlcheck.records import dataclass
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

@@ -6,7 +6,6 @@ would or left out. Field numbers are those of tensorflow/core/framework/summary.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from mlcheck.importers.grouping import LONGEST
 from mlcheck.importers.histogram_columns import Places, new_places, old_places
 from mlcheck.importers.tensor_columns import tensor_columns
 from mlcheck.importers.wire import Words, varints
+from mlcheck.records import dataclass
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]

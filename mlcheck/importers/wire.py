@@ -95,6 +95,22 @@ def fields(message: bytes) -> Iterator[tuple[int, int, int | bytes]]:
         at += size
 
 
+def is_version(rest: bytes) -> bool:
+    """Whether the last fields of an `Event` are a version and who wrote it (`SourceMetadata`), as text."""
+    try:
+        for number, _, value in fields(rest):
+            if not isinstance(value, bytes) or number not in (3, 10):
+                return False
+            texts = [value] if number == 3 else [text for field, _, text in fields(value) if field == 1]
+            for text in texts:
+                if not isinstance(text, bytes):
+                    return False
+                text.decode("utf-8")
+    except (NotPlain, UnicodeDecodeError):
+        return False
+    return True
+
+
 def _varint(message: bytes, at: int) -> tuple[int, int]:
     # Value of the varint that begins there, and where the next field does.
     value = 0

@@ -7,7 +7,6 @@ Interval arithmetic over the tree of an expression. What it does not know, and w
 import ast
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -18,6 +17,7 @@ from mlcheck.lang.expression import Expression, operands
 from mlcheck.lang.lets import Lets
 from mlcheck.lang.values import Axis
 from mlcheck.lang.vocabulary import CONSTANTS
+from mlcheck.records import dataclass
 
 
 class Range(NamedTuple):

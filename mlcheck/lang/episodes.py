@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlcheck.errors import did_you_mean
 from mlcheck.lang.values import Axis, Inapplicable
+from mlcheck.records import dataclass
 
 UNITS = ("points", "steps", "epochs", "minutes", "%")
 

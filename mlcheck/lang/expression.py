@@ -1,10 +1,10 @@
 """A checked expression, and the error that says where a text is none."""
 
 import ast
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from mlcheck.errors import MlcheckError
+from mlcheck.records import dataclass
 
 MAX_CHARACTERS = 4000
 """Longest text of one expression or template."""

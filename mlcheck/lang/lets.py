@@ -2,12 +2,12 @@
 
 import ast
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 
 from mlcheck.lang.expression import MAX_NODES, Expression, LanguageError, operands
 from mlcheck.lang.vocabulary import CONSTANTS
+from mlcheck.records import dataclass
 
 MAX_EXPANDED_NESTING = 100
 """Deepest nesting once lets are expanded: bounds the evaluator's recursion."""

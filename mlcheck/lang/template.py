@@ -7,14 +7,17 @@ read again.
 import math
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 from mlcheck.errors import did_you_mean
 from mlcheck.lang.expression import MAX_CHARACTERS, LanguageError, place
+from mlcheck.records import dataclass
 
 _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 _FIELD = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::(.*))?", re.DOTALL)
-_SPEC = re.compile(r"(,?)(?:\.([0-9]{1,2}))?([defg%]?)")
+_SPEC = re.compile(r"(,?)(?:\.([0-9]{1,2}))?([defg%]?)|(t)")
+_TIMES = ((1e-3, 1e-6, "µs"), (1.0, 1e-3, "ms"), (120.0, 1.0, "s"), (7200.0, 60.0, "min"), (172_800.0, 3600.0, "h"))
+"""Seconds below which a time is written in a unit, the unit's seconds, and its name; longer times are days."""
+_DAY = 86_400.0
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Field:
     precision: int | None
     """Digits, as in Python's format specification; None when not given."""
     kind: str
-    """d, e, f, g, % or nothing."""
+    """d, e, f, g, %, t (seconds, in the unit that fits) or nothing."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +94,11 @@ def _field(text: str, position: int, inside: str, names: Collection[str]) -> Fie
         raise _fault(text, position + 1, f"unknown name {name!r}", did_you_mean(name, names))
     spec = _SPEC.fullmatch(written or "")
     if spec is None or written == "":
-        hint = "allowed are , then .digits then one of d e f g %, as in {value:.3g} or {points:,d}"
+        hint = "allowed are , then .digits then one of d e f g %, as in {value:.3g} or {points:,d}, or t for a time in seconds"
         raise _fault(text, position, f"the format {written[:40]!r} is not allowed", hint)
-    comma, digits, kind = spec.groups()
+    comma, digits, kind, time = spec.groups()
+    if time:
+        return Field(name=name, comma=False, precision=None, kind=time)
     if kind == "d" and digits is not None:
         raise _fault(text, position, f"the format {written[:40]!r} is not allowed", "d takes no digits after a point")
     return Field(name=name, comma=bool(comma), precision=None if digits is None else int(digits), kind=kind)
@@ -107,6 +112,8 @@ def _shown(field: Field, values: Mapping[str, float | int | str | None]) -> str:
         return value
     if isinstance(value, float) and not math.isfinite(value):
         return str(float(value))
+    if field.kind == "t":
+        return _time(float(value))
     comma = "," if field.comma else ""
     if field.kind in ("", "d") and field.precision is None:
         whole = isinstance(value, int) or (value.is_integer() and (field.kind == "d" or field.comma))
@@ -116,3 +123,9 @@ def _shown(field: Field, values: Mapping[str, float | int | str | None]) -> str:
         return format(float(value), f"{comma}{precision}{field.kind}")
     except OverflowError:
         return format(int(value), f"{comma}d")
+
+
+def _time(seconds: float) -> str:
+    """`350 ms`, `2.1 s`, `3.5 min`, from seconds."""
+    scale, unit = next(((scale, unit) for below, scale, unit in _TIMES if abs(seconds) < below), (_DAY, "days"))
+    return f"{seconds / scale:.3g} {unit}"

@@ -1,7 +1,6 @@
 """Values of the rule language: a column on an axis, or a scalar."""
 
 from collections.abc import Hashable, MutableMapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
@@ -9,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcheck.lang.whole import finite
+from mlcheck.records import dataclass, field
 
 
 @dataclass(frozen=True, eq=False)

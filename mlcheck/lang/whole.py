@@ -6,6 +6,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcheck import arrays
 from mlcheck.arrays import median
 
 Floats = NDArray[np.float64]
@@ -54,7 +55,7 @@ def quantile(values: Floats, share: float) -> float:
     """Quantile (0..1, linear between values) of finite values; NaN without any, or when share is NaN."""
     if len(values) == 0 or np.isnan(share):
         return float("nan")
-    return float(np.quantile(values, share))
+    return arrays.quantile(values, share)
 
 
 def noise(values: Floats) -> float:

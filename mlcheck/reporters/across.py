@@ -2,8 +2,8 @@
 
 import math
 from collections import Counter, defaultdict
-from dataclasses import dataclass
 
+from mlcheck.records import dataclass
 from mlcheck.report import Best, IdenticalRuns, Row, SettingSplit, Severity
 from mlcheck.reporters.text import clean, listing, number, plural, prose
 from mlcheck.reporters.view import RunView, below

@@ -1,8 +1,8 @@
 """What every reporter is: a name, and a pure function from a report to text."""
 
-from dataclasses import dataclass
 from typing import Protocol
 
+from mlcheck.records import dataclass
 from mlcheck.report import Report, Severity
 
 NARROWEST = 40

@@ -8,7 +8,7 @@ from mlcheck.reporters.across import MANY, RuleAcross, across, best_and_worst, g
 from mlcheck.reporters.across import counts as run_counts
 from mlcheck.reporters.base import Options
 from mlcheck.reporters.layout import STYLES, Page
-from mlcheck.reporters.measured import measured
+from mlcheck.reporters.measured import measured, undefined
 from mlcheck.reporters.rowblock import row_block
 from mlcheck.reporters.text import clean, plural, prose
 from mlcheck.reporters.verdict import coverage, statement, verdict
@@ -165,13 +165,19 @@ def _failing(page: Page, shown: tuple[RunView, ...], options: Options) -> None:
 def _measured(page: Page, report: Report, options: Options) -> None:
     """What a comparison measured, whatever the rules say of it."""
     found = measured(report, everything=options.verbose)
-    if not found:
-        return
-    page.line()
-    page.line("Measured:")
-    cells = [(row.subject, row.statistic, row.value, row.base, row.beside) for row in found]
-    page.table([[Text(clean(cell)) for cell in row] for row in cells], flexible=4, indent=2)
-    page.line()
+    missing = undefined(report, everything=options.verbose)
+    if found:
+        page.line()
+        page.line("Measured:")
+        cells = [(row.subject, row.statistic, row.value, row.base, row.beside) for row in found]
+        page.table([[Text(clean(cell)) for cell in row] for row in cells], flexible=4, indent=2)
+    if missing:
+        page.line()
+        page.line("Undefined:")
+    for text in missing:
+        page.line(text, "  ", 2)
+    if found or missing:
+        page.line()
 
 
 def _below(page: Page, report: Report, shown: tuple[RunView, ...], options: Options) -> None:

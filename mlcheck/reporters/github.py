@@ -4,8 +4,7 @@ GitHub shows ten annotations of a level for a step and drops the rest without a 
 (`@actions/core`, command.ts): `%`, CR and LF in a message, `:` and `,` as well in a property.
 """
 
-from dataclasses import dataclass
-
+from mlcheck.records import dataclass
 from mlcheck.report import Report, Row, Severity
 from mlcheck.reporters import footer
 from mlcheck.reporters.across import RuleAcross, across

@@ -3,9 +3,9 @@
 The keys of a finding are those of the JSON report, without evidence and episodes.
 """
 
-from dataclasses import replace
 from typing import Any
 
+from mlcheck.records import replace
 from mlcheck.report import SCHEMA, Finding, Report
 from mlcheck.reporters.base import Options
 from mlcheck.reporters.codec import encode

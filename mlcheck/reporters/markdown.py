@@ -5,21 +5,21 @@ go first, then details, then files and notes, then rows of the tables, each time
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from mlcheck.records import dataclass
 from mlcheck.report import Finding, Report, Row, Severity
 from mlcheck.reporters import footer
 from mlcheck.reporters.across import RuleAcross, across, best_and_worst, gaps, identical_runs, state
 from mlcheck.reporters.across import counts as run_counts
 from mlcheck.reporters.base import Options
 from mlcheck.reporters.escape import html, markdown, markdown_prose
-from mlcheck.reporters.measured import measured
+from mlcheck.reporters.measured import measured, undefined
 from mlcheck.reporters.mermaid import chart
 from mlcheck.reporters.sparkline import sparkline
 from mlcheck.reporters.text import duration, plural
 from mlcheck.reporters.verdict import best, coverage, judgement, lead, statement
 from mlcheck.reporters.view import RunView, views, visible, worst
-from mlcheck.reporters.wording import against_limit, cost, doubts, evidence_caption, explained, extent
+from mlcheck.reporters.wording import against_limit, cost, doubts, evidence_caption, explained, extent, in_run
 
 MARKER = "<!-- mlcheck -->"
 """The first line, by which a bot finds the comment that it wrote before."""
@@ -227,7 +227,7 @@ def _row(number: int, row: Row, view: RunView, several: bool) -> str:
 def _detail(number: int, row: Row, view: RunView, run: str) -> Detail:
     """No line begins with a text of the run: GitLab obeys `/close` and its like there."""
     found = row.lead
-    where = f"{run}: {extent(row, view)}" if run else extent(row, view)
+    where = in_run(run, extent(row, view))
     facts = {
         "what": markdown_prose(found.message),
         "try": markdown_prose(found.advice),
@@ -243,7 +243,7 @@ def _detail(number: int, row: Row, view: RunView, run: str) -> Detail:
         for evidence in found.evidence[:3]
     ]
     drawn = next((text for text in map(chart, found.evidence) if text), "") if number <= MOST_CHARTS else ""
-    title = f"{number}. {html(found.name)} {html(found.rule)}: {html(where, 240)}"
+    title = f"{number}. {html(found.name)} {html(found.rule)}" + (f": {html(where, 240)}" if where else "")
     return Detail(title, drawn, "".join(lines), number == 1 and worst(row) is not Severity.INFO)
 
 
@@ -303,12 +303,14 @@ def _counts(report: Report, shown: tuple[RunView, ...], options: Options) -> str
 
 
 def _measured(report: Report) -> list[Table]:
-    found = measured(report)
+    found, missing = measured(report), undefined(report)
+    without = Table("Undefined:", ("what, and why",), tuple(f"| {markdown_prose(text)} |\n" for text in missing))
     if not found:
-        return []
+        return [without] if missing else []
     cells = [(row.subject, row.statistic, row.value, row.base, row.beside) for row in found]
     rows = tuple(f"| {' | '.join(markdown(cell) for cell in row)} |\n" for row in cells)
-    return [Table("Measured:", ("what", "statistic", "new", "base", ""), rows)]
+    table = Table("Measured:", ("what", "statistic", "new", "base", ""), rows)
+    return [table, without] if missing else [table]
 
 
 def _files(report: Report) -> list[str]:

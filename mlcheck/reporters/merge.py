@@ -6,9 +6,9 @@ any of its parts would: the stricter setting wins.
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from mlcheck.records import dataclass, field, replace
 from mlcheck.report import (
     FailOn,
     Finding,

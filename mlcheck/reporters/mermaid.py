@@ -10,10 +10,11 @@ https://mermaid.js.org/syntax/xyChart.html. What shapes this module:
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
+from mlcheck.records import dataclass
 from mlcheck.report import Evidence
+from mlcheck.reporters.statistics import in_words
 from mlcheck.reporters.text import clean
 
 MOST_POINTS = 40
@@ -68,7 +69,7 @@ def chart(evidence: Evidence) -> str:
     logged = len({step for step, _ in pairs if first <= step <= last})
     values = _on_grid(drawn, first - origin, last - origin, logged)
     low, high, decimals = _range(values)
-    what = evidence.series if evidence.statistic == "value" else f"{evidence.statistic} of {evidence.series}"
+    what = evidence.series if evidence.statistic == "value" else f"{in_words(evidence.statistic)} of {evidence.series}"
     notes = [scale.words, "values that are not finite left out" if len(finite) < len(pairs) else ""]
     title = ", ".join([_text(what) or "series", *(note for note in notes if note)])
     return (

@@ -7,7 +7,7 @@ from mlcheck.reporters.layout import STYLES, Page
 from mlcheck.reporters.sparkline import sparkline
 from mlcheck.reporters.text import clean, listing, prose
 from mlcheck.reporters.view import RunView, worst
-from mlcheck.reporters.wording import against_limit, cost, doubts, evidence_caption, explained, extent
+from mlcheck.reporters.wording import against_limit, cost, doubts, evidence_caption, explained, extent, in_run
 
 INDENT = 12
 _KEY = 11
@@ -24,7 +24,7 @@ def row_block(page: Page, number: int, row: Row, view: RunView, verbose: bool, r
     head = Text()
     head.append(clean(lead.name), style="bold").append(" ").append(clean(lead.rule), style="dim")
     start = Text(f"{number or '':<3}").append(f"{lead.severity:<9}", style=STYLES[lead.severity])
-    place = extent(row, view) if not run else f"{run}: {extent(row, view)}"
+    place = in_run(run, extent(row, view))
     if worst(row) is Severity.INFO and not verbose:
         page.line(head.append("   ").append(prose(lead.message) or place), start, INDENT)
         return

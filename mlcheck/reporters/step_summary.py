@@ -3,8 +3,7 @@
 GitHub drops a summary of more than 1,024 KiB as a whole; other commands of the same step may have written to it too.
 """
 
-from dataclasses import replace
-
+from mlcheck.records import replace
 from mlcheck.report import Report
 from mlcheck.reporters.base import Options
 from mlcheck.reporters.markdown import MARKER, MarkdownReporter

@@ -3,8 +3,7 @@
 Formats that list findings alone would show nothing where nothing could be measured, and that reads as "passed".
 """
 
-from dataclasses import dataclass
-
+from mlcheck.records import dataclass
 from mlcheck.report import Report, Severity, SourceStatus
 from mlcheck.reporters.footer import damaged, why
 from mlcheck.reporters.text import clean, plural, prose

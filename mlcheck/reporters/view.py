@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 
+from mlcheck.records import dataclass, replace
 from mlcheck.report import (
     COMPARISON_CATEGORIES,
     Finding,

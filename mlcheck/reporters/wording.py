@@ -4,6 +4,7 @@ What came from a file is safe text when it leaves here; it is not yet escaped fo
 """
 
 from mlcheck.report import Best, Confidence, Evidence, Finding, Row
+from mlcheck.reporters.statistics import in_words
 from mlcheck.reporters.text import clean, duration, number, percent, plural
 from mlcheck.reporters.view import RunView, below
 
@@ -37,10 +38,15 @@ def subject(finding: Finding) -> str:
     if "group" in finding.labels and "category" in finding.labels:
         # A slice of the data: a column and its value.
         return f"{clean(finding.labels['group'])} {clean(finding.labels['category'])}"
+    if "group" in finding.labels and finding.category == "embeddings":
+        return clean(finding.labels["group"])
     for label, (noun, _) in _NOUNS.items():
         if label in finding.labels:
             return f"{noun} {clean(finding.labels[label])}"
-    return clean(finding.series[0]) if finding.series else ""
+    if finding.series:
+        return clean(finding.series[0])
+    # What was measured of two models or of two runs is no series of either.
+    return " ".join(clean(finding.labels[label]) for label in ("split", "metric") if finding.labels.get(label))
 
 
 def period(finding: Finding) -> str:
@@ -72,7 +78,8 @@ def extent(row: Row, view: RunView | None) -> str:
     name = clean(lead.labels[label]) if label else subject(lead)
     parts = [f"{_share(row, view)} {noun}"]
     if lead.onset is None:
-        return f"{parts[0]}, {'first' if lead.layer_order is not None else 'such as'} {name}"
+        parts.append(f"{'first' if lead.layer_order is not None else 'such as'} {name}" if name else "")
+        return ", ".join(part for part in parts if part)
     at = place(lead.axis, lead.onset)
     parts.append(f"first {name} at {at}" if lead.layer_order is not None else f"such as {name} from {at}")
     staying = sum(not f.healed for f in row.findings)
@@ -81,6 +88,11 @@ def extent(row: Row, view: RunView | None) -> str:
     else:
         parts.append(f"{staying:,} until the end" if staying else "all healed")
     return ", ".join(parts)
+
+
+def in_run(run: str, where: str) -> str:
+    """`exp1: layer fc1`, where the run is named; either may be empty."""
+    return ": ".join(part for part in (run, where) if part)
 
 
 def _varying(row: Row) -> tuple[str | None, str]:
@@ -139,10 +151,10 @@ def explained(row: Row) -> list[str]:
 
 
 def evidence_caption(evidence: Evidence) -> str:
-    """`abs_mean of gradients/fc1, steps 0 to 9,999`."""
+    """`mean magnitude of gradients/fc1, steps 0 to 9,999`."""
     what = clean(evidence.series, 60)
     if evidence.statistic != "value":
-        what = f"{clean(evidence.statistic)} of {what}"
+        what = f"{in_words(evidence.statistic)} of {what}"
     if not evidence.steps:
         return what
     return f"{what}, {stretch(evidence.axis, min(evidence.steps), max(evidence.steps))}"

@@ -4,10 +4,10 @@ A guess: rules that ask for a function give at most a warning on it (engine/judg
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
+from mlcheck.records import replace
 from mlcheck.store.series import Series
 
 GUESSED = "values"

@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from mlcheck.records import dataclass, field, replace
 from mlcheck.store.duplicates import COPYING
 from mlcheck.store.roles import Assignment, RoleOverride, assign
 from mlcheck.store.series import Floats, Imported, Ints, RawSeries, Series

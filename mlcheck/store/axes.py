@@ -1,11 +1,11 @@
 """What the steps of a series count, where its tag does not say: judged against the other series of the run."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from mlcheck.arrays import distinct, median
+from mlcheck.records import replace
 from mlcheck.store import labels as words
 from mlcheck.store.series import Series
 

@@ -6,10 +6,10 @@ a copy is said in the reason of its status, so that nothing disappears without a
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
+from mlcheck.records import replace
 from mlcheck.report import SourceStatus
 from mlcheck.store import labels as words
 from mlcheck.store.series import Floats, Series

@@ -6,13 +6,13 @@ Runs are written one after another, so that memory holds one run and a row group
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from mlcheck.errors import UsageError
+from mlcheck.records import dataclass, field
 from mlcheck.store.export_columns import COLUMNS, MARK, STATISTIC, TABLES, VERSION, schema
 from mlcheck.store.roles import assign
 from mlcheck.store.series import Hints, Run, Series

@@ -1,11 +1,11 @@
 """Which loss of a run is the primary one: the total, the one that validation repeats, or the only one."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from mlcheck.arrays import distinct
+from mlcheck.records import replace
 from mlcheck.store.series import Ints, Series
 
 TOTALS = (
@@ -88,11 +88,11 @@ def with_primary(series: Sequence[Series]) -> list[Series]:
     none. A split without it whose only loss has another name (`train_loss` beside `val_cross_entropy`) has that as its primary.
     Where nothing tells a total, no loss is primary: shape rules then judge none, instead of all. Beside a policy's loss none is
     either: a total that holds it has no direction. Where there is no loss at all, an error that a regression minimises takes its
-    place (`_with_objective`).
+    place (`_with_objective`), and so does the only part of a loss (`_with_lone_part`).
 
     Of several series of that name in a split (`_step` and `_epoch`, two axes) the ones are kept that can be judged; see `_kept`.
     """
-    series = _with_objective(series)
+    series = _with_lone_part(_with_objective(series))
     losses = [one for one in series if one.role == "loss" and one.kind == "scalar" and len(one)]
     mixed = {id(one) for one in losses if is_mixture(one)}
     usable = [
@@ -119,6 +119,24 @@ def with_primary(series: Sequence[Series]) -> list[Series]:
         changed = labels != one.labels or role != one.role
         result.append(replace(one, role=role, labels=labels, reason=reason) if changed else one)
     return result
+
+
+def _with_lone_part(series: Sequence[Series]) -> list[Series]:
+    """The series with a loss that has the name of a part (`box_loss`) as the loss, where no other objective is logged."""
+    logged = [one for one in series if one.kind == "scalar" and len(one) and one.role in _OBJECTIVE_ROLES]
+    trained = any(one.labels.get("split", "train") == "train" for one in logged)
+    other = any(one.role == "error_metric" and _metric(one) in OBJECTIVES for one in series)
+    if not trained or other or {(one.role, _metric(one)) for one in logged} != {("loss_component", _metric(logged[0]))}:
+        return list(series)
+    lone = {id(one) for one in logged}
+    return [
+        replace(
+            one, role="loss", labels={**one.labels, "better": "lower"}, reason=f"{one.reason}; the only loss logged"
+        )
+        if id(one) in lone
+        else one
+        for one in series
+    ]
 
 
 def _with_objective(series: Sequence[Series]) -> list[Series]:

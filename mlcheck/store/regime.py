@@ -5,12 +5,12 @@ on which no rule about the shape of a loss gives an error.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import numpy as np
 
+from mlcheck.records import dataclass
 from mlcheck.store import labels as words
 from mlcheck.store.series import Fact, Regime, Series
 from mlcheck.store.tables import Pattern, table

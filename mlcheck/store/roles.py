@@ -10,11 +10,11 @@ Labels given here: split, layer, param, metric, group, freq, axis, better, certa
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
+from mlcheck.records import dataclass, field
 from mlcheck.store import labels as words
 from mlcheck.store.parameters import activation_function, once, split_parameter
 from mlcheck.store.series import Hints

@@ -1,13 +1,13 @@
 """The store's data: runs, and series over steps, as whole numpy columns in record order."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcheck.records import dataclass, field
 from mlcheck.report import SourceStatus
 
 Floats = NDArray[np.float64]

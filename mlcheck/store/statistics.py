@@ -17,11 +17,11 @@ the bucket's width.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcheck.records import dataclass
 from mlcheck.store.quantiles import QUANTILES, quantiles
 
 Floats = NDArray[np.float64]

@@ -1,10 +1,9 @@
 """Stretches of record order: where a series starts anew, and counters that only look as if it did."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from mlcheck.arrays import median
+from mlcheck.records import dataclass
 from mlcheck.store.series import Ints
 
 CYCLES = 3

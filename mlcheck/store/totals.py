@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
+from mlcheck.records import replace
 from mlcheck.store.series import Series
 
 PARTS = re.compile(r"^(?:train|val)/(box|cls|dfl|obj|seg|pose|kobj|om|giou|l1|sem)_(?:loss|om)$", re.IGNORECASE)

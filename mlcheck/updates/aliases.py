@@ -1,14 +1,10 @@
-"""Which column of a dump means what: the names that other tools write, as one canonical name each.
-
-Sources of the names: Hugging Face evaluate, evidently's column mapping, MLflow's evaluation tables, lm-eval's samples, scikit-learn,
-the model-compatibility toolkits of AWS and Microsoft.
-"""
+"""Which column of a dump means what: the names that other tools write (`store.examples`), as one canonical name each."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from mlcheck.errors import did_you_mean
+from mlcheck.store.examples import LABEL_ALIASES, TEXT_ALIASES, TEXT_TELLS
 from mlcheck.updates.base import ComparisonError
 
 if TYPE_CHECKING:
@@ -16,60 +12,6 @@ if TYPE_CHECKING:
 
 Task = Literal["auto", "labels", "text"]
 
-
-@dataclass(frozen=True)
-class Alias:
-    """A name that stands for a canonical one, where the type of the column fits."""
-
-    name: str
-    kind: Literal["any", "list", "flat", "floats", "number", "strings"] = "any"
-    """list: any list; flat: no list; floats: lists of floating-point numbers; number: a number; strings: text or a list of it."""
-
-
-def _named(*names: str) -> tuple[Alias, ...]:
-    return tuple(Alias(name) for name in names)
-
-
-LABEL_ALIASES: Mapping[str, tuple[Alias, ...]] = {
-    "example_id": _named("id", "doc_id", "row_id", "id_column"),
-    "step": _named("global_step"),
-    "split": _named("partition"),
-    "label": _named("target", "targets", "labels", "references", "y_true", "gt"),
-    "prediction": (
-        *_named("pred", "predictions"),
-        Alias("outputs", "flat"),
-        *_named("prediction_labels", "y_pred"),
-    ),
-    "scores": (Alias("prediction_probas", "list"), Alias("y_proba", "list")),
-    "logits": (Alias("outputs", "floats"),),
-    "score": (Alias("confidence", "number"), Alias("prediction_probas", "number"), Alias("y_proba", "number")),
-    "embedding": (Alias("features", "floats"),),
-}
-"""Canonical name to the names accepted for it, of a dump of labels."""
-
-TEXT_ALIASES: Mapping[str, tuple[Alias, ...]] = {
-    **{name: LABEL_ALIASES[name] for name in ("example_id", "step", "split", "embedding")},
-    "source": _named("input", "text", "context"),
-    "base_index": _named("base_utt_idx"),
-    "reference": (Alias("target", "strings"), Alias("references", "strings"), Alias("gold", "strings")),
-    "hypothesis": (Alias("prediction", "strings"), *_named("response", "filtered_resps")),
-    "entities": _named("gold_slots"),
-    "p_gen": _named("p_gens"),
-}
-"""The same of a dump of texts: there `target` and `prediction` are sentences, not classes."""
-
-TEXT_TELLS = (
-    "hypothesis",
-    "response",
-    "reference",
-    "base_index",
-    "base_utt_idx",
-    "entities",
-    "gold_slots",
-    "p_gen",
-    "p_gens",
-)
-"""Columns that only a dump of texts has."""
 
 CANONICAL = (
     *("example_id", "step", "split", "label", "prediction", "scores", "logits", "score", "topk_index", "topk_score"),

@@ -1,10 +1,10 @@
 """What a comparison measures: facts with labels, whose undefined values carry their reason instead of a number."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mlcheck.errors import UsageError
+from mlcheck.records import dataclass, field
 
 if TYPE_CHECKING:
     from mlcheck.store.series import Series

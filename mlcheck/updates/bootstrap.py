@@ -6,8 +6,9 @@ costs four numbers. The order of rows changes nothing, since clusters are ordere
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
+
+from mlcheck.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,9 +1,9 @@
 """Outcomes where labels are classes: the predicted one, one of the k highest, or what a threshold on a score says."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from mlcheck.records import dataclass, replace
 from mlcheck.updates.base import ComparisonError
 from mlcheck.updates.classes import (
     Space,
@@ -52,8 +52,8 @@ def class_outcomes(old: PredictionTable, new: PredictionTable, settings: Outcome
     columns = [space.numbers(one) for one in texts]
     labels = _agreed(old, new, columns, space)
     sides = [
-        _side(one, space, settings, threshold, binary, numeric)
-        for one, threshold in zip(tables, settings.thresholds, strict=True)
+        _side(one, space, settings, _threshold(one, told, assumed), binary, numeric)
+        for one, told, assumed in zip(tables, settings.thresholds, settings.assumed_thresholds, strict=True)
     ]
     found = Outcomes(
         differs=sides[0].predicted != sides[1].predicted,
@@ -128,14 +128,18 @@ def _known_to(
 
 
 def _side(
-    table: PredictionTable, space: Space, settings: OutcomeSettings, told: float | None, binary: bool, numeric: bool
+    table: PredictionTable,
+    space: Space,
+    settings: OutcomeSettings,
+    threshold: float | None,
+    binary: bool,
+    numeric: bool,
 ) -> _Side:
     import numpy as np
 
     top = _top(table, space, settings.top_k)
-    threshold = _threshold(table, told)
     alone = not table.has("prediction") and top is None
-    if threshold is not None or binary or (alone and table.metadata.get("score_of", settings.score_of) == "positive"):
+    if threshold is not None or binary or (alone and _score_of(table, settings) == "positive"):
         return _Side(_thresholded(table, space, settings, 0.5 if threshold is None else threshold), None, None)
     if table.has("prediction"):
         text = as_names(table, table.table.column("prediction"), numeric)
@@ -185,12 +189,16 @@ def _top(table: PredictionTable, space: Space, k: int) -> "NDArray[np.int64] | N
     return found[:, :k]
 
 
-def _threshold(table: PredictionTable, told: float | None) -> float | None:
+def _score_of(table: PredictionTable, settings: OutcomeSettings) -> str:
+    return settings.score_of or table.metadata.get("score_of", "")
+
+
+def _threshold(table: PredictionTable, told: float | None, assumed: float | None) -> float | None:
     if told is not None:
         return told
     stated = table.metadata.get("threshold")
     if stated is None:
-        return None
+        return assumed
     try:
         return float(stated)
     except ValueError:
@@ -227,7 +235,7 @@ def _positive_score(table: PredictionTable, settings: OutcomeSettings, name: str
 
     if score_column(table):
         return score_matrix(table)[:, column_names(table).index(name)].astype(np.float64)
-    meaning = settings.score_of or table.metadata.get("score_of", "")
+    meaning = _score_of(table, settings)
     if not table.has("score") or meaning == "prediction":
         raise ComparisonError(f"{table.path}: a threshold needs `score`, the score of the positive class")
     return np.asarray(table.table.column("score").to_numpy(), dtype=np.float64)
@@ -322,6 +330,6 @@ def _top_score(table: PredictionTable, settings: OutcomeSettings) -> "NDArray[np
         return np.asarray(score_matrix(table).max(axis=1), dtype=np.float64)
     if table.has("topk_score") and not is_logit(table):
         return np.asarray(pc.list_element(table.table.column("topk_score"), 0).to_numpy(), dtype=np.float64)
-    if table.has("score") and (settings.score_of or table.metadata.get("score_of", "")) == "prediction":
+    if table.has("score") and _score_of(table, settings) == "prediction":
         return np.asarray(table.table.column("score").to_numpy(), dtype=np.float64)
     return None

@@ -1,9 +1,9 @@
 """Labels and predictions of two dumps in one space of classes: by name, never by index."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mlcheck.records import dataclass
 from mlcheck.updates.aliases import is_list, is_text
 from mlcheck.updates.base import ComparisonError
 from mlcheck.updates.table import PredictionTable, class_names

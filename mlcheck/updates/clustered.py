@@ -1,9 +1,9 @@
 """Intervals for examples that come in clusters: dialogues, users, videos. Two turns of one dialogue are no two witnesses."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from mlcheck.records import dataclass, field
 from mlcheck.updates.bootstrap import BootstrapSettings, cluster_sums, distinct, intervals
 from mlcheck.updates.rewrite_settings import RewriteSettings
 

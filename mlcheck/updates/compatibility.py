@@ -7,11 +7,11 @@ Compatibility-Aware Heterogeneous Visual Search, CVPR 2021; flips as in `flips`.
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcheck.records import dataclass, field, replace
 from mlcheck.updates.base import Measure
 from mlcheck.updates.bootstrap import BootstrapSettings, cluster_sums, distinct, intervals
 from mlcheck.updates.clustered import Facts, ratio

@@ -7,11 +7,11 @@ are not part of mlcheck.
 import json
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
+from mlcheck.records import dataclass
 from mlcheck.updates.base import ComparisonError
 from mlcheck.updates.table import PredictionTable
 

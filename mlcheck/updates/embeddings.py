@@ -1,12 +1,12 @@
 """Embeddings out of dumps: checked vectors, and the queries and the gallery that several models share."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcheck.records import dataclass, replace
 from mlcheck.updates.base import ComparisonError, Measure
 from mlcheck.updates.join import join
 from mlcheck.updates.retrieval_settings import Similarity

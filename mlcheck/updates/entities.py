@@ -1,9 +1,9 @@
 """Entities that a rewrite must carry over: found, missed and spurious, by how far back they were said (updates.md §4.2)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from mlcheck.records import dataclass, replace
 from mlcheck.updates.base import Measure
 from mlcheck.updates.clustered import NO_OLD, Facts, codes, put_estimates, ratio, share
 from mlcheck.updates.examples import Example

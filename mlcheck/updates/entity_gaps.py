@@ -1,9 +1,9 @@
 """Recall of entities that a model can know by heart against that of others: values that training held, words of its vocabulary."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mlcheck.records import dataclass
 from mlcheck.updates.base import Measure
 from mlcheck.updates.clustered import Facts, codes, put_estimates, ratio
 from mlcheck.updates.entities import scored

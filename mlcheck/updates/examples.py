@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from mlcheck.errors import did_you_mean
+from mlcheck.records import dataclass
 from mlcheck.updates.aliases import is_list, is_text
 from mlcheck.updates.base import ComparisonError
 from mlcheck.updates.table import FIRST_OFFENDERS, PredictionTable

@@ -1,9 +1,9 @@
 """The flips of one population of examples as a measure: rates, tests and intervals."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mlcheck.records import dataclass
 from mlcheck.updates.base import Measure
 from mlcheck.updates.bootstrap import cells_of, intervals
 from mlcheck.updates.flips import CELLS, REASONS, FlipCounts, rates, rates_of_sums

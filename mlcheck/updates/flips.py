@@ -9,8 +9,9 @@ et al. 2020 (trust and error compatibility); Milani Fard et al. 2016 (churn, win
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from mlcheck.records import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

@@ -3,9 +3,9 @@
 Source of forgetting events: Toneva et al., An Empirical Study of Example Forgetting during Deep Neural Network Learning, ICLR 2019.
 """
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from mlcheck.records import dataclass, replace
 from mlcheck.updates.base import Measure
 from mlcheck.updates.flip_measure import Population
 from mlcheck.updates.flips import rates

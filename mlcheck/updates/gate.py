@@ -5,9 +5,9 @@ Point: Summarization with Pointer-Generator Networks, ACL 2017).
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mlcheck.records import replace
 from mlcheck.updates.attention import measure_attention
 from mlcheck.updates.base import Measure
 from mlcheck.updates.clustered import Facts, put_estimates, put_share, ratio, share

@@ -1,9 +1,9 @@
 """Which rows of two dumps are of one example: joined on (split, example_id), with nothing dropped silently."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mlcheck.records import dataclass
 from mlcheck.updates.base import ComparisonError, Measure
 from mlcheck.updates.table import FIRST_OFFENDERS, PredictionTable, final_rows
 

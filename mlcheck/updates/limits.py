@@ -1,12 +1,12 @@
 """What a run reached, held against what good runs of its kind reached: learned limits with their noise."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcheck.records import dataclass
 from mlcheck.settings import Limit
 from mlcheck.store.series import Run
 from mlcheck.updates.base import Measure

@@ -2,12 +2,12 @@
 
 import math
 import re
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcheck.records import dataclass
 from mlcheck.updates.base import ComparisonError
 from mlcheck.updates.relevance import Truths
 from mlcheck.updates.spaces import Floats, Rows, Singles

@@ -1,10 +1,9 @@
 """Exact nearest neighbours, block by block: memory goes with the blocks, never with queries times gallery."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcheck.records import dataclass
 from mlcheck.updates.spaces import Rows, Singles, Space, similarities
 
 QUERIES_AT_ONCE = 8_192

@@ -1,9 +1,9 @@
 """What each model did on each joined example: right or wrong, the same or not, how sure of the label. Settings, and whose labels hold."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from mlcheck.records import dataclass, field
 from mlcheck.updates.base import ComparisonError
 from mlcheck.updates.table import FIRST_OFFENDERS, PredictionTable
 
@@ -26,6 +26,8 @@ class OutcomeSettings:
     thresholds: tuple[float | None, float | None] = (None, None)
     """Decision thresholds on the score of the positive class, of the old model and of the new one; none: `threshold` in the metadata, else
     the column `prediction`."""
+    assumed_thresholds: tuple[float | None, float | None] = (None, None)
+    """The same where neither `thresholds` nor the dump says it."""
     positive: str = ""
     """Name of the positive class of two; empty: the second of class_names, else 1 or true."""
     score_of: Literal["", "positive", "prediction"] = ""

@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from mlcheck.updates.aliases import LABEL_ALIASES, TEXT_ALIASES
+from mlcheck.store.examples import examples_of
 from mlcheck.updates.attention import is_attention_file
 from mlcheck.updates.files import DELIMITED, JSON, PARQUET
 
@@ -13,8 +13,6 @@ FIRST_BYTES = 1 << 20
 """Of a file of text, in which its first row must end."""
 MOST_LOOKED_AT = 1000
 """Entries of a directory among which a Parquet file is looked for."""
-_TELLING = ("prediction", "scores", "logits", "embedding", "hypothesis", "p_gen")
-_BESIDE_AN_ID = (*_TELLING, "score", "reference", "label", "topk_index", "attn_entropy", "attn_argmax", "cov_loss")
 
 
 def is_dump(path: Path, columns: Sequence[str] = ()) -> bool:
@@ -22,19 +20,7 @@ def is_dump(path: Path, columns: Sequence[str] = ()) -> bool:
 
     A file that cannot be read is none here: what reads it says why.
     """
-    if is_attention_file(path):
-        return True
-    names = {name.lower() for name in column_names(path)}
-    if not names:
-        return False
-    if "example_id" in columns or names & _aliases("example_id"):
-        return any(names & _aliases(name) for name in _BESIDE_AN_ID) or any(name.endswith("/score") for name in names)
-    return "step" not in names and any(names & _aliases(name) for name in _TELLING)
-
-
-def _aliases(canonical: str) -> set[str]:
-    tables = (LABEL_ALIASES, TEXT_ALIASES)
-    return {canonical, *(alias.name for table in tables for alias in table.get(canonical, ()))}
+    return is_attention_file(path) or examples_of(column_names(path), columns) is not None
 
 
 def column_names(path: Path) -> list[str]:

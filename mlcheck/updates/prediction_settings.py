@@ -1,8 +1,8 @@
 """How predictions of two models are compared: everything but limits, which are parameters of rules."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from mlcheck.records import dataclass, field
 from mlcheck.updates.bootstrap import BootstrapSettings
 from mlcheck.updates.intervals import Adjust, Level, Paired
 from mlcheck.updates.outcome import OutcomeSettings

@@ -1,9 +1,9 @@
 """Predictions of two models on the same examples: what `mlcheck compare` measures of them."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mlcheck.records import replace
 from mlcheck.updates.base import Measure
 from mlcheck.updates.columns import clusters_of, weights_of
 from mlcheck.updates.confident import FRACTIONS, confident_flips

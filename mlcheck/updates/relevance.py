@@ -1,11 +1,11 @@
 """Which items of a gallery answer which query: those of the same label, or those that the dump names."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcheck.records import dataclass
 from mlcheck.updates.base import ComparisonError
 from mlcheck.updates.spaces import Rows
 

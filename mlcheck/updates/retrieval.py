@@ -1,11 +1,11 @@
 """Embeddings of two models or more, as facts: cross tests, thresholds, backfill, versions, drift (updates.md §1.4)."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mlcheck.records import dataclass, replace
 from mlcheck.updates.base import ComparisonError, Measure
 from mlcheck.updates.clustered import codes
 from mlcheck.updates.compatibility import Context

@@ -1,8 +1,8 @@
 """How embeddings of two models are compared: everything but limits, which are parameters of rules."""
 
-from dataclasses import dataclass
 from typing import Literal
 
+from mlcheck.records import dataclass
 from mlcheck.updates.bootstrap import BootstrapSettings
 
 Similarity = Literal["cosine", "l2"]

@@ -1,8 +1,8 @@
 """How dumps of texts are measured. Limits are parameters of the rules, not settings."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from mlcheck.records import dataclass
 from mlcheck.updates.base import ComparisonError
 
 MOST_VOCABULARY_BYTES = 256 << 20

@@ -31,9 +31,9 @@ def training_values(dump: PredictionTable) -> frozenset[str]:
 
 
 def _with_empty_hypotheses(dump: PredictionTable) -> PredictionTable:
-    from dataclasses import replace
-
     import pyarrow as pa
+
+    from mlcheck.records import replace
 
     column = pa.repeat(pa.scalar("", pa.string()), len(dump.table))
     return replace(dump, table=dump.table.append_column("hypothesis", column))
@@ -102,7 +102,7 @@ def _aligned(other: PredictionTable, examples: Sequence[Example]) -> list[Exampl
 
 def _without_turns(dump: PredictionTable) -> PredictionTable:
     """What only the new dump is asked for: the old model may have read other turns."""
-    from dataclasses import replace
+    from mlcheck.records import replace
 
     dropped = [name for name in ("source", "speaker", "base_index") if dump.has(name)]
     return replace(dump, table=dump.table.drop_columns(dropped))

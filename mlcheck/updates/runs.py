@@ -1,13 +1,13 @@
 """Training runs against baseline runs: best and final values at equal steps, the noise and the spread that a difference must exceed."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlcheck.lang.whole import noise
+from mlcheck.records import dataclass
 from mlcheck.store.series import Run, Series
 from mlcheck.updates.base import Measure
 
@@ -21,6 +21,10 @@ FEWEST_FOR_SPREAD = 3
 FEWEST_TIMES = 20
 """Points with wall times from which the speed of a run is told."""
 HEADLINE = ("best", "final", "seconds_to_level")
+STATED_RATE = "learning_rate"
+"""The fact of a run that states its learning rate."""
+LOGGED_RATE = "highest"
+"""What the name of a series of learning rates is led by, as a setting."""
 _JUDGED = ("loss", "metric", "error_metric", "episode_reward")
 
 
@@ -262,9 +266,14 @@ def step_seconds(run: Run) -> float | None:
 
 
 def setting_differences(base: Sequence[Run], new: Sequence[Run]) -> list[str]:
-    """Settings that all runs of each side agree on and the sides do not: `lr: 0.1, now 0.01`; by name."""
+    """Settings that all runs of each side agree on and the sides do not: `lr: 0.1, now 0.01`; by name.
+
+    A learning rate that is only logged counts by its highest value: where it begins and ends hangs on warm-up and on the length of a run.
+    """
     theirs, ours = _settings(base), _settings(new)
     names = sorted(theirs.keys() | ours.keys())
+    if STATED_RATE in theirs and STATED_RATE in ours:
+        names = [name for name in names if not name.startswith(LOGGED_RATE)]
     return [
         f"{name}: {theirs.get(name, 'not stated')}, now {ours.get(name, 'not stated')}"
         for name in names
@@ -284,3 +293,10 @@ def _stated(run: Run) -> Iterator[tuple[str, str]]:
     stated = [(fact.key, fact.value) for fact in run.raw_facts]
     for name, value in [*stated, *run.facts.items()]:
         yield name, f"{value:g}" if isinstance(value, float) else str(value)
+    for series in run.series:
+        if series.role == "lr" and series.kind == "scalar":
+            values = series.live.columns["value"]
+            known = values[np.isfinite(values)]
+            if len(known):
+                # Logged as float32: more digits than it has would tell equal rates apart.
+                yield f"{LOGGED_RATE} {series.name}", f"{float(known.max()):.6g}"

@@ -1,8 +1,8 @@
 """Any metrics of any pairings of one trial, each by the cheapest way to it, with the reasons of those that are not to be had."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
+from mlcheck.records import dataclass, field
 from mlcheck.updates import backfill
 from mlcheck.updates.compatibility import CROSS, NEW
 from mlcheck.updates.metrics import Metric, PerQuery

@@ -1,10 +1,10 @@
 """What retraining alone does: relative negative flips between models of one recipe that differ in their seed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from itertools import combinations, permutations
 from typing import TYPE_CHECKING
 
+from mlcheck.records import dataclass, replace
 from mlcheck.updates.base import ComparisonError
 from mlcheck.updates.bootstrap import cells_of, intervals
 from mlcheck.updates.flip_measure import Population, cells_flags
@@ -53,8 +53,8 @@ def read_seeds(joined: Joined, tables: Sequence[PredictionTable], settings: Pred
         raise ComparisonError(f"{len(tables)} dumps of seeds; at most {MOST_SEEDS} are compared")
     n = len(joined)
     right, known = np.zeros((len(tables), n), dtype=bool), np.ones(n, dtype=bool)
-    threshold = settings.thresholds[0]
-    own = replace(settings, thresholds=(threshold, threshold))
+    told, assumed = settings.thresholds[0], settings.assumed_thresholds[0]
+    own = replace(settings, thresholds=(told, told), assumed_thresholds=(assumed, assumed))
     for place, table in enumerate(tables):
         paired = join(joined.old, table)
         if len(paired) < LEAST_OVERLAP * n:

@@ -1,9 +1,9 @@
 """The same flips class by class and slice by slice, with p-values adjusted for there being many."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from mlcheck.records import dataclass, replace
 from mlcheck.updates.base import Measure
 from mlcheck.updates.columns import slice_columns, slice_values
 from mlcheck.updates.flip_measure import WEIGHTED, Population, flip_measure

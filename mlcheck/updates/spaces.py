@@ -1,11 +1,11 @@
 """The vectors of one model in the form in which a dot product is their similarity, whatever the similarity is."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcheck.records import dataclass
 from mlcheck.updates.retrieval_settings import Similarity
 
 Floats = NDArray[np.float64]

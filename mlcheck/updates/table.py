@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mlcheck.updates.aliases import LABEL_ALIASES, Task, is_list, is_number, resolve, task_of
+from mlcheck.records import dataclass, field, replace
+from mlcheck.store.examples import LABEL_ALIASES, of_classes
+from mlcheck.updates.aliases import Task, is_list, is_number, resolve, task_of
 from mlcheck.updates.base import ComparisonError
 from mlcheck.updates.files import read_file
 from mlcheck.updates.kinds import with_known_kinds
@@ -19,7 +20,6 @@ FIRST_OFFENDERS = 5
 """Rows that an error names."""
 FINITE = ("scores", "logits", "score", "topk_score", "label_score", "weight")
 """Columns whose every value must be there and finite."""
-SCORE_PREFIX = "score_"
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,10 @@ class ReadSettings:
     task: Task = "auto"
     """labels: `target` and `prediction` are classes or numbers; text: they are sentences. auto: text where a column says so
     (`hypothesis`, `reference`, `response`, `base_index`, `entities`, `p_gen` or their aliases)."""
+    told: Mapping[str, str] = field(default_factory=dict)
+    """Metadata that hold whatever the file says: `{"score_kind": "logit"}`."""
+    assumed: Mapping[str, str] = field(default_factory=dict)
+    """Metadata that hold where the file says nothing."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,8 @@ def read_table(path: Path, shown: str, settings: ReadSettings | None = None) -> 
     """
     told = settings or ReadSettings()
     table, raw = read_file(path, shown, lambda names: _id_columns(names, told))
-    metadata = {key.removeprefix("mlcheck."): value for key, value in raw.items()}
+    stated_by_file = {key.removeprefix("mlcheck."): value for key, value in raw.items()}
+    metadata = {**told.assumed, **stated_by_file, **told.told}
     stated = metadata.get("schema", SCHEMA)
     if stated != SCHEMA:
         raise ComparisonError(f"{shown}: its schema is {stated!r}; this version of mlcheck reads {SCHEMA!r}")
@@ -104,10 +109,10 @@ def _renamed(table: "pa.Table", aliases: Mapping[str, str]) -> "pa.Table":
 
 
 def _gathered(table: "pa.Table", metadata: Mapping[str, str], shown: str) -> "tuple[pa.Table, dict[str, str]]":
-    """`score_<class>`, columns named by the classes and `emb_0 ...` as one list column each; the first of lm-eval's responses."""
+    """`prob_<class>`, columns named by the classes and `emb_0 ...` as one list column each; the first of lm-eval's responses."""
     found = dict(metadata)
     if not {"scores", "logits"} & set(table.column_names):
-        classes = _class_columns(table, _class_names(found, shown))
+        classes = _class_columns(table, _class_names(found, shown), shown)
         if classes:
             table = _as_list(table, "scores", list(classes.values()), shown)
             found["class_names"] = json.dumps(list(classes))
@@ -125,13 +130,13 @@ def _gathered(table: "pa.Table", metadata: Mapping[str, str], shown: str) -> "tu
     return table, found
 
 
-def _class_columns(table: "pa.Table", stated: Sequence[str]) -> dict[str, str]:
-    """Class to the column of its scores, in the order of the classes."""
+def _class_columns(table: "pa.Table", stated: Sequence[str], shown: str) -> dict[str, str]:
+    """Class to the column of its scores, in the order of the classes. Raises ComparisonError where two columns could be of one class."""
     import pyarrow.types as types
 
     numeric = [field_.name for field_ in table.schema if is_number(field_.type)]
-    prefixed = {name.removeprefix(SCORE_PREFIX): name for name in numeric if name.startswith(SCORE_PREFIX)}
-    if len(prefixed) >= 2:
+    prefixed = _prefixed(numeric, stated, shown)
+    if prefixed:
         return {name: prefixed[name] for name in stated} if stated and set(stated) == set(prefixed) else prefixed
     if stated:
         return {name: name for name in stated} if set(stated) <= set(numeric) else {}
@@ -146,6 +151,20 @@ def _class_columns(table: "pa.Table", stated: Sequence[str]) -> dict[str, str]:
     if not known or len(named) < 2 or not named <= set(floats):
         return {}
     return {name: name for name in _probabilities(table, floats, named)}
+
+
+def _prefixed(numeric: Sequence[str], stated: Sequence[str], shown: str) -> dict[str, str]:
+    """`prob_<class>`, or whatever of `CLASS_PREFIXES` the columns begin with; of several that of the stated classes."""
+    found = of_classes(numeric)
+    if stated and any(set(columns) == set(stated) for columns in found.values()):
+        found = {prefix: columns for prefix, columns in found.items() if set(columns) == set(stated)}
+    if len(found) > 1:
+        one, other = (next(iter(columns.values())) for columns in list(found.values())[:2])
+        raise ComparisonError(
+            f"{shown}: both {one!r} and {other!r} could be the scores of a class, as could all that begin like them; leave out or "
+            "rename those of one kind"
+        )
+    return next(iter(found.values()), {})
 
 
 def _probabilities(table: "pa.Table", floats: Sequence[str], named: set[str]) -> list[str]:

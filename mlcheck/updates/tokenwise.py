@@ -1,9 +1,9 @@
 """Columns with one number for each output token: gates, entropies of attention, coverage losses."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from mlcheck.records import dataclass, replace
 from mlcheck.updates.aliases import is_list
 from mlcheck.updates.base import ComparisonError
 from mlcheck.updates.examples import first_of

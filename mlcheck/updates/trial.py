@@ -1,12 +1,12 @@
 """One cross test set-up: the queries and the gallery of several models side by side, and the metrics of every pairing of them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mlcheck.records import dataclass
 from mlcheck.updates.metrics import Metric, PerQuery, score_list, score_ranking
 from mlcheck.updates.neighbours import QUERIES_AT_ONCE, Found, Gallery, nearest, search
 from mlcheck.updates.relevance import Relevance

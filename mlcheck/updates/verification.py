@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from mlcheck.records import dataclass
 from mlcheck.updates.metrics import PerQuery
 from mlcheck.updates.spaces import Floats, Rows, Singles
 from mlcheck.updates.trial import Pairing, Trial, hashed, similarity_blocks

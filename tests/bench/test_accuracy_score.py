@@ -194,7 +194,7 @@ def test_labels_are_read_from_beside_the_runs(tmp_path: Path) -> None:
     }
     run.with_name("2.label.json").write_text(json.dumps(written))
     (found,) = labels(tmp_path, "development")
-    assert (found.run, found.path, found.expects, found.since) == ("mlp/2", run, ("overfit",), 40)
+    assert (found.run, found.path, found.expects, found.since) == ("mlp/2", run, ("overfit", "generalisation-gap"), 40)
     assert found.faulty
     assert not found.scalars_only
     assert labels(tmp_path, "held-out") == []

@@ -4,6 +4,7 @@ import os
 import pickle
 import subprocess
 import sys
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,11 +12,13 @@ import pytest
 
 from mlcheck.engine import compiled, registry
 from mlcheck.engine.loader import load_file
-from mlcheck.engine.rule import Rule
+from mlcheck.engine.rule import HELD_BACK, Rule
 from mlcheck.engine.schema import InputModel, ParamModel, RuleModel
 from mlcheck.engine.spec import InputSpec, ParamSpec, RuleSpec
 from mlcheck.lang import expression
 from mlcheck.lang.parse import first_comparison, parse
+from mlcheck.store import tables
+from mlcheck.store.needed import needs_of
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +45,39 @@ def test_kept_rules_are_those_of_the_files(files: list[Path], rules: list[Rule],
         assert one.texts == other.texts or one.texts.keys() == other.texts.keys()
 
 
+def test_what_a_run_does_not_ask_of_a_kept_rule_is_not_read(
+    files: list[Path], rules: list[Rule], tmp_path: Path
+) -> None:
+    compiled.keep(rules, files, tmp_path)
+    for one, other in zip(compiled.load(files, tmp_path) or (), rules, strict=True):
+        assert one.info(one.defaults()) == other.info(other.defaults())
+        assert HELD_BACK.isdisjoint(vars(one))
+        with pytest.raises(AttributeError, match="nothing"):
+            _ = one.nothing
+        assert one.among == other.among
+        assert vars(one).keys() >= HELD_BACK
+        # Sides of a comparison share their nodes with the whole, as in a rule that was never kept.
+        assert one.when.root is one.when.root
+        for mine, its in ((one.value, other.value), (one.limit, other.limit)):
+            assert (mine.side_of is None) == (its.side_of is None)
+            assert mine.side_of is None or mine.side_of[0] is one.when
+
+
+def test_the_tables_of_the_store_come_out_with_the_rules(files: list[Path], rules: list[Rule], tmp_path: Path) -> None:
+    compiled.keep(rules, files, tmp_path)
+    code = (
+        "import sys; from pathlib import Path; from mlcheck.engine import compiled; from mlcheck.store import tables, roles;"
+        "assert compiled.load([Path(one) for one in sys.argv[2:]], Path(sys.argv[1]));"
+        "assert roles.assign('train/loss').role == 'loss';"
+        "sys.exit('they are parsed' if 'tomllib' in sys.modules else None)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path, *files], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    _, _, (kept, needs) = pickle.loads(next(tmp_path.iterdir()).read_bytes())
+    assert kept == {path.stem: tomllib.loads(path.read_text(encoding="utf-8")) for path in tables.table_files()}
+    assert needs == needs_of(kept)
+
+
 def test_a_changed_file_and_a_file_that_others_may_write_are_not_believed(
     files: list[Path], rules: list[Rule], tmp_path: Path
 ) -> None:
@@ -63,8 +99,8 @@ def test_a_file_of_the_right_name_made_of_other_files_is_not_believed(
 ) -> None:
     compiled.keep(rules[:1], files[:1], tmp_path)
     (path,) = tmp_path.iterdir()
-    _, kept = pickle.loads(path.read_bytes())
-    path.write_bytes(pickle.dumps(("other", kept)))
+    _, *kept = pickle.loads(path.read_bytes())
+    path.write_bytes(pickle.dumps(("other", *kept)))
     assert compiled.load(files[:1], tmp_path) is None
 
 

@@ -70,8 +70,8 @@ def test_records_are_those_of_following_the_lengths(payloads, data):
     framed = find_records(padded(part), len(part))
     assert [start - 12 for start in framed.starts.tolist()] == [offset for offset, _ in wanted]
     assert framed.lengths.tolist() == [len(one) for _, one in wanted]
-    assert framed.stop == end
-    assert (framed.why == "end") == (end == len(part))
+    assert framed.ending.stop == end
+    assert (framed.ending.why == "end") == (end == len(part))
 
 
 @settings(deadline=None, max_examples=100)
@@ -85,8 +85,13 @@ def test_blocks_of_any_size_give_the_same_records(tmp_path_factory, payloads, bl
     found = []
     with path.open("rb", buffering=0) as file:
         reader = RecordReader(file, block)
-        for one in reader:
-            found += [(one.offset(at), one.payload(at)) for at in range(len(one.starts))]
+        for stretch in reader:
+            framed = find_records(stretch.data, stretch.size)
+            stretch.ending = framed.ending
+            for number, (start, length) in enumerate(zip(framed.starts.tolist(), framed.lengths.tolist(), strict=True)):
+                record = stretch.record(number, start, length)
+                assert record.checksum == masked(crc32c(record.payload))
+                found.append((record.offset, record.payload))
     assert found == wanted
     assert reader.offset == end
     assert reader.size == len(part)
@@ -103,5 +108,10 @@ def test_a_short_read_is_no_end_of_file(tmp_path):
     path.write_bytes(data)
     with Slow(path) as file:
         reader = RecordReader(file, 256)
-        assert sum(len(block.starts) for block in reader) == 50
+        found = 0
+        for stretch in reader:
+            framed = find_records(stretch.data, stretch.size)
+            stretch.ending = framed.ending
+            found += len(framed.starts)
+        assert found == 50
     assert reader.why == "end"

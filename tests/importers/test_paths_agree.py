@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tensorboard.compat.proto import event_pb2, summary_pb2
 
-from mlcheck.importers import columns, rows, tensorboard
+from mlcheck.importers import array_events, columns, rows, tensorboard
+from mlcheck.importers.array_events import ArrayReader
 from mlcheck.importers.columns import Decoded
 from mlcheck.importers.framing import RecordReader
 from mlcheck.importers.histogram_columns import Places
@@ -23,6 +24,7 @@ from mlcheck.store import statistics
 from mlcheck.store.cache.cache import resumable
 from mlcheck.store.series import Imported
 from tests.importers import wire_files, witness
+from tests.importers.readers import READERS
 
 NONE = np.zeros(0, dtype=np.int64)
 NOTHING = Places(NONE, NONE, NONE, np.zeros((0, 5)), NONE.astype(bool))
@@ -49,8 +51,16 @@ def leave_all_to_protobuf(data, starts, lengths, template=None) -> Decoded:
     )
 
 
+@pytest.fixture(autouse=True, params=READERS)
+def reader(request, monkeypatch):
+    monkeypatch.setattr(tensorboard, "event_reader", request.param)
+
+
 def through_protobuf(path: Path) -> Imported:
-    with mock.patch.object(tensorboard, "decode", leave_all_to_protobuf):
+    with (
+        mock.patch.object(tensorboard, "event_reader", ArrayReader),
+        mock.patch.object(array_events, "decode", leave_all_to_protobuf),
+    ):
         return TensorBoardImporter().read(path, "shown")
 
 
@@ -86,7 +96,7 @@ def read_in_blocks(path: Path, block: int) -> Imported:
         return TensorBoardImporter().read(path, "shown")
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=100, suppress_health_check=list(HealthCheck))
 @given(wire_files.files(), st.sampled_from([64, 300, 1000, 1 << 16]))
 def test_files_written_field_by_field(tmp_path_factory, data, block):
     path = tmp_path_factory.getbasetemp() / "events.out.tfevents.wire"

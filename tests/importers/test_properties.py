@@ -7,10 +7,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tensorboard.compat.proto import event_pb2, summary_pb2
 
+from mlcheck.importers import tensorboard
 from mlcheck.importers.tensorboard import TensorBoardImporter
 from tests.importers import witness
+from tests.importers.readers import READERS
 
-SETTINGS = settings(deadline=None, max_examples=120, suppress_health_check=[HealthCheck.too_slow])
+
+@pytest.fixture(autouse=True, params=READERS)
+def reader(request, monkeypatch):
+    monkeypatch.setattr(tensorboard, "event_reader", request.param)
+
+
+SETTINGS = settings(deadline=None, max_examples=70, suppress_health_check=[HealthCheck.too_slow])
 
 tags = st.one_of(
     st.sampled_from(["", "loss", "train/loss", "Überschuss/損失", "a" * 8, "b" * 130, "c" * 300]),
@@ -156,7 +164,7 @@ def test_payloads_with_any_byte_changed_are_read_as_protobuf_reads_them(tmp_path
     witness.same_scalars(imported(tmp_path_factory, whole), witness.read(whole))
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(events(), min_size=1, max_size=8), st.data())
 def test_damaged_files_never_raise_and_never_invent(tmp_path_factory, written, data):
     whole = bytearray(witness.write(*written))

@@ -10,10 +10,16 @@ import pytest
 from tensorboard.compat.proto import event_pb2, summary_pb2
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from mlcheck.importers import tensorboard
+from mlcheck.importers import event_file, tensorboard
 from mlcheck.importers.framing import crc32c, masked
 from mlcheck.importers.tensorboard import TensorBoardImporter
 from tests.importers import witness
+from tests.importers.readers import READERS
+
+
+@pytest.fixture(autouse=True, params=READERS)
+def reader(request, monkeypatch):
+    monkeypatch.setattr(tensorboard, "event_reader", request.param)
 
 
 def scalar(tag: str, step: int, value: float, wall: float = 1.7e9) -> event_pb2.Event:
@@ -207,10 +213,10 @@ def test_a_mislabelled_event_file_is_claimed_by_its_content(tmp_path):
 
 
 def test_sagemaker_debuggers_constant_checksum_is_not_damage(tmp_path):
-    assert masked(crc32c(b"0x12345678")) == tensorboard.SAGEMAKER_CHECKSUM
+    assert masked(crc32c(b"0x12345678")) == event_file.SAGEMAKER_CHECKSUM
     payload = b"\x0a\x03abc"
     head = struct.pack("<Q", len(payload))
-    constant = struct.pack("<I", tensorboard.SAGEMAKER_CHECKSUM)
+    constant = struct.pack("<I", event_file.SAGEMAKER_CHECKSUM)
     record = head + struct.pack("<I", masked(crc32c(head))) + payload + constant
     imported = read(tmp_path, witness.write(VERSION) + record)
     assert "checksum" not in imported.status.reason
@@ -301,7 +307,7 @@ def test_a_histogram_whose_equal_values_are_written_once(tmp_path):
 
 
 def test_more_histograms_than_are_held_at_a_time(tmp_path, monkeypatch):
-    monkeypatch.setattr("mlcheck.importers.collect.BUCKETS_HELD", 5)
+    monkeypatch.setattr("mlcheck.importers.array_rows.BUCKETS_HELD", 5)
     events = []
     for step in range(8):
         event = event_pb2.Event(wall_time=1.0, step=step)

@@ -209,7 +209,12 @@ ODD_METADATA = st.sampled_from(
 def values(draw, odd: bool) -> Callable[[float], bytes]:
     """A `Summary.Value`."""
     kind = draw(st.sampled_from(["simple"] * 4 + ["tensor"] * 5 + ["histo", "buckets"] * 3 + ["image", "nothing"]))
-    tag = draw(st.sampled_from([b"", sized(1, b"\xff\xfe")])) if rarely(draw, odd) else sized(1, draw(TAGS))
+    name = draw(TAGS)
+    tag = draw(st.sampled_from([b"", sized(1, b"\xff\xfe")])) if rarely(draw, odd) else sized(1, name)
+    # CatBoost writes `node_name` behind the value.
+    node = draw(st.sampled_from([b"", b"", b"", sized(7, name)]))
+    if rarely(draw, odd):
+        node = draw(st.sampled_from([sized(7, b"other"), sized(7, b""), sized(7, b"\xff"), sized(7, name) * 2]))
     metadata = (
         sized(9, draw(st.one_of(METADATA, ODD_METADATA) if rarely(draw, odd) else METADATA))
         if draw(st.booleans())
@@ -231,7 +236,7 @@ def values(draw, odd: bool) -> Callable[[float], bytes]:
             body = sized(5 if kind == "histo" else 8, content[:-1] if cut else content)
         else:
             body = image if kind == "image" else b""
-        parts = [tag, body, metadata]
+        parts = [tag, body + node, metadata]
         return b"".join(parts[at] for at in order) + more
 
     return make

@@ -68,7 +68,7 @@ def test_a_small_curve_is_drawn_as_it_is() -> None:
 
 def test_a_wide_range_is_its_log10_and_the_title_says_so() -> None:
     drawn = parsed(chart(evidence([10.0**-i for i in range(9)], series="grad", statistic="abs_mean")))
-    assert drawn["title"] == "abs_mean of grad, log10"
+    assert drawn["title"] == "mean magnitude of grad, log10"
     assert drawn["unit"] == "log10"
     assert drawn["values"] == "0, -1, -2, -3, -4, -5, -6, -7, -8"
 

@@ -35,6 +35,7 @@ def primary(run: Run) -> set[str]:
         (["Loss/Discriminator", "Loss/Generator"], set()),
         (["perplexity", "val_perplexity"], {"perplexity", "val_perplexity"}),
         (["loss", "best_val_loss"], {"loss"}),
+        (["box_loss/train", "box_loss/val"], {"box_loss/train", "box_loss/val"}),
         (["val_loss/dataloader_idx_0", "val_loss/dataloader_idx_1"], {"val_loss/dataloader_idx_0"}),
     ],
 )

@@ -12,6 +12,7 @@ import pytest
 
 from mlcheck.updates.base import ComparisonError
 from mlcheck.updates.classes import class_names, score_matrix
+from mlcheck.updates.peek import is_dump
 from mlcheck.updates.table import PredictionTable, ReadSettings, final_rows, read_table
 
 
@@ -108,6 +109,33 @@ def test_the_first_response_of_lm_eval(tmp_path: Path) -> None:
 
 
 # Wide columns
+
+
+@pytest.mark.parametrize("prefix", ["score_", "probas_", "proba_", "probs_", "prob_"])
+def test_wide_columns_of_classes_are_their_scores(tmp_path: Path, prefix: str) -> None:
+    columns = {"id": [1, 2], f"{prefix}cat": [0.2, 0.9], f"{prefix}black dog": [0.8, 0.1], f"{prefix}": [1.0, 1.0]}
+    for path in (_parquet(tmp_path / "p.parquet", columns), tmp_path / "p.csv"):
+        if path.suffix == ".csv":
+            pyarrow.csv.write_csv(pa.table(columns), path)
+        found = _read(path)
+        assert class_names(found) == ["cat", "black dog"]
+        assert score_matrix(found) == pytest.approx(np.array([[0.2, 0.8], [0.9, 0.1]]))
+        assert is_dump(path)
+
+
+def test_wide_columns_of_two_kinds_are_refused_unless_class_names_tell(tmp_path: Path) -> None:
+    columns = {"id": [1], "prob_cat": [0.2], "prob_dog": [0.8], "score_bleu": [3.0], "score_rouge": [4.0]}
+    with pytest.raises(ComparisonError, match="both 'prob_cat' and 'score_bleu' could be the scores of a class"):
+        _read(_parquet(tmp_path / "p.parquet", columns))
+    found = _read(_parquet(tmp_path / "q.parquet", columns, {"class_names": '["dog", "cat"]'}))
+    assert class_names(found) == ["dog", "cat"]
+    assert score_matrix(found) == pytest.approx(np.array([[0.8, 0.2]]))
+
+
+def test_one_wide_column_is_no_score_of_a_class(tmp_path: Path) -> None:
+    found = _read(_parquet(tmp_path / "p.parquet", {"id": [1], "prediction": ["cat"], "prob_top": [0.9]}))
+    assert not found.has("scores")
+    assert "prob_top" in found.table.column_names
 
 
 def test_score_columns_of_classes(tmp_path: Path) -> None:

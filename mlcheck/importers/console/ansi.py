@@ -3,8 +3,9 @@
 import codecs
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
+
+from mlcheck.records import dataclass
 
 CHUNK_BYTES = 1 << 20
 LONGEST_LINE = 1 << 16

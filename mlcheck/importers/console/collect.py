@@ -2,7 +2,6 @@
 
 import re
 from array import array
-from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 
@@ -11,6 +10,7 @@ import numpy as np
 from mlcheck.importers.console.ansi import Text
 from mlcheck.importers.console.lines import Forms, Plan, number
 from mlcheck.importers.console.steps import FARTHEST, MISSING, Axis, Counters, place
+from mlcheck.records import dataclass, field
 from mlcheck.store.series import Fact, Hints, RawSeries
 
 TAGS = 5_000

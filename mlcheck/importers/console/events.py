@@ -1,10 +1,10 @@
 """What a job says of its own end: tracebacks, memory that ran out, collective operations that failed, signals."""
 
 import re
-from dataclasses import dataclass, field
 
 from mlcheck.importers.console.ansi import Text
 from mlcheck.importers.console.patterns import table
+from mlcheck.records import dataclass, field
 from mlcheck.store.series import Fact
 
 LONGEST_VALUE = 200

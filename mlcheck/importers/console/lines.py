@@ -3,11 +3,11 @@ differ in digits only (one form) even the places of the numbers are known."""
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mlcheck.importers.console.ansi import without_digits
 from mlcheck.importers.console.patterns import MARK, Pattern, table
+from mlcheck.records import dataclass, field, replace
 
 LONGEST = 4096
 """Characters of a line that may hold values."""

@@ -3,12 +3,12 @@
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
 from mlcheck.importers.console.ansi import without_digits
+from mlcheck.records import dataclass
 
 MARK = "\0"
 """Stands for a number in a shape."""

@@ -1,11 +1,11 @@
 """At which step each line of a log stands: the counters that it prints, made to one axis."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcheck.records import dataclass
 from mlcheck.store.series import Floats, Ints
 
 MISSING = -1

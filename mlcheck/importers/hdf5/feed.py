@@ -1,15 +1,16 @@
 """Tensors of a file to the collector, step by step, a few megabytes at a time."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from mlcheck.importers.hdf5.data import Array, Reader
 from mlcheck.importers.hdf5.failures import DAMAGE, told
 from mlcheck.importers.hdf5.source import Piece, Source, SourceKey
+from mlcheck.records import dataclass, field
 from mlcheck.store.series import Floats, Hints, Ints, RawSeries
 from mlcheck.store.tensors.collect import Track
+from mlcheck.store.tensors.stored import Stored
 
 BLOCK = 1 << 22
 """Bytes that are read at once where tensors are small."""
@@ -60,16 +61,65 @@ class Feed:
     lost_bytes: int = 0
     notes: list[tuple[str, str]] = field(default_factory=list)
 
-    def take(self, source: Source, track: Track | None, step: int = 0) -> None:
-        """Read a source; `track` is None for a scalar. `step` stands in for the steps of snapshots."""
+    def take(self, source: Source, track: Track | None, step: int = 0, ends: bool = False) -> None:
+        """Read a source; `track` is None for a scalar. `step` stands in for the steps of snapshots. `ends`: no other file holds more
+        of it.
+        """
         for piece in source.pieces:
             if piece.is_snapshot:
                 piece.step = step
+        if track is not None and track.needed and self._stored(source.pieces, track, ends):
+            return
         for batch in _batches(source.pieces):
             try:
                 self._batch(source, track, batch)
             except DAMAGE as error:
                 self._singly(source, track, batch, error)
+
+    def _stored(self, pieces: Sequence[Piece], track: Track, ends: bool) -> bool:
+        """Have the tensors measured as they lie in the file, if they can be."""
+        first = pieces[0]
+        if not (_is_in_one_piece(first) and _are_alike(pieces)):
+            return False
+        if first.steps is None:
+            steps, times, stored = self._over_data_sets(pieces)
+        elif len(pieces) == 1:
+            steps, times, stored = self._over_axis(first, first.steps)
+        else:
+            return False
+        try:
+            if not track.add_stored(steps, times, stored, ends):
+                return False
+        except DAMAGE:
+            # One by one, what is there is read.
+            return False
+        self.records += len(steps)
+        return True
+
+    def _over_data_sets(self, pieces: Sequence[Piece]) -> tuple[Ints, Floats, Stored]:
+        leaf = pieces[0].leaf
+        assert leaf.raw is not None
+        steps = np.array([piece.step for piece in pieces], dtype=np.int64)
+        times = np.array([piece.wall_time for piece in pieces], dtype=np.float64)
+        offsets = np.array([piece.leaf.offset for piece in pieces], dtype=np.int64)
+
+        def read(place: int) -> Array:
+            return self.reader.whole(pieces[place].leaf)
+
+        return steps, times, Stored(self.reader.descriptor, offsets, leaf.shape, leaf.raw, leaf.is_bfloat16, read)
+
+    def _over_axis(self, piece: Piece, steps: Ints) -> tuple[Ints, Floats, Stored]:
+        leaf = piece.leaf
+        assert leaf.raw is not None
+        assert leaf.offset is not None
+        times = piece.wall_times if piece.wall_times is not None else np.full(len(steps), np.nan)
+        offsets = leaf.offset + np.arange(len(steps), dtype=np.int64) * (leaf.stored // max(len(steps), 1))
+
+        def read(place: int) -> Array:
+            entry: Array = self.reader.entries(leaf, place, place + 1)[0]
+            return entry
+
+        return steps, times, Stored(self.reader.descriptor, offsets, piece.shape, leaf.raw, leaf.is_bfloat16, read)
 
     def _singly(self, source: Source, track: Track | None, batch: Sequence[Piece], error: BaseException) -> None:
         # One damaged data set must not take the others of its batch with it.
@@ -163,7 +213,13 @@ def _batches(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
     batch: list[Piece] = []
     size = 0
     for piece in pieces:
-        joins = _is_small(piece) and bool(batch) and _is_alike(batch[0], piece) and size + piece.leaf.stored <= BLOCK
+        joins = (
+            bool(batch)
+            and _is_small(piece)
+            and _is_small(batch[0])
+            and _is_alike(batch[0], piece)
+            and size + piece.leaf.stored <= BLOCK
+        )
         if batch and not joins:
             yield batch
             batch, size = [], 0
@@ -173,18 +229,32 @@ def _batches(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
         yield batch
 
 
+def _is_in_one_piece(piece: Piece) -> bool:
+    return piece.leaf.offset is not None and piece.leaf.raw is not None
+
+
 def _is_small(piece: Piece) -> bool:
-    leaf = piece.leaf
-    return piece.steps is None and leaf.offset is not None and leaf.raw is not None and leaf.stored <= SMALL
+    return piece.steps is None and _is_in_one_piece(piece) and piece.leaf.stored <= SMALL
+
+
+def _are_alike(pieces: Sequence[Piece]) -> bool:
+    """Whether all lie in one piece as the first one does, of one shape and type."""
+    first = pieces[0].leaf
+    shape, raw, is_bfloat16 = first.shape, first.raw, first.is_bfloat16
+    for piece in pieces:
+        leaf = piece.leaf
+        if leaf.offset is None or leaf.shape != shape or leaf.raw != raw or leaf.is_bfloat16 is not is_bfloat16:
+            return False
+    return True
+
+
+def _goes_with(first: Piece, piece: Piece) -> bool:
+    return _is_small(first) and _is_alike(first, piece)
 
 
 def _is_alike(one: Piece, other: Piece) -> bool:
-    return (
-        _is_small(one)
-        and one.leaf.shape == other.leaf.shape
-        and one.leaf.raw == other.leaf.raw
-        and one.leaf.is_bfloat16 == other.leaf.is_bfloat16
-    )
+    first, leaf = one.leaf, other.leaf
+    return first.shape == leaf.shape and first.raw == leaf.raw and first.is_bfloat16 == leaf.is_bfloat16
 
 
 def _blocks(piece: Piece) -> Iterator[tuple[int, int]]:

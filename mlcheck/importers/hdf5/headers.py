@@ -10,8 +10,11 @@ a damaged one (H5D__virtual_load_layout, H5HG__cache_heap_deserialize). HDF5 Fil
 import os
 import re
 import struct
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
+
+from mlcheck import native
 
 _VIRTUAL = b"\x04\x03"
 """Version 4, class 3 of a layout message."""
@@ -21,6 +24,7 @@ _CONTIGUOUS = (b"\x03\x01", b"\x04\x01", b"\x05\x01")
 _SHARED = 2
 _NOWHERE = b"\xff" * 8
 _WINDOW = 512
+_PAST_ALL = 1 << 64
 _LARGEST = 1 << 16
 _MOST_BLOCKS = 64
 _FIRST = struct.Struct("<BxHII")
@@ -39,6 +43,10 @@ class Plain(NamedTuple):
     bytes: int
     attributes: int
     """How many attributes it has."""
+
+
+PlainTuple = tuple[bytes, int, int, int]
+"""The fields of `Plain`."""
 
 
 def header_at(descriptor: int, address: int, base: int) -> bytes:
@@ -62,6 +70,16 @@ def plain_data_set(block: bytes) -> Plain | None:
         return _plain(block, at, at + length, extra)
     except (struct.error, IndexError):
         return None
+
+
+def plain_data_sets(descriptor: int, addresses: Sequence[int], base: int) -> Sequence[PlainTuple | None]:
+    """For each address, counted from `base`, what `plain_data_set` says of the header there: by compiled code where it is built."""
+    headers = native.module("headers")
+    if headers is None:
+        return [plain_data_set(header_at(descriptor, one, base)) for one in addresses]
+    offsets = array("Q", addresses if not base else [(one + base) % _PAST_ALL for one in addresses])
+    found: Sequence[PlainTuple | None] = headers.plain(descriptor, offsets)
+    return found
 
 
 def _plain(block: bytes, at: int, end: int, extra: int) -> Plain | None:

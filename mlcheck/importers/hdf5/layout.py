@@ -6,7 +6,6 @@ Structure decides, never a file's own name: steps are words, attributes or numbe
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -22,6 +21,7 @@ from mlcheck.importers.hdf5.steps import Places, StepFound
 from mlcheck.importers.hdf5.storage import bomb, is_bomb_at_once
 from mlcheck.importers.hdf5.tree import Leaf, Place, Tree
 from mlcheck.importers.hdf5.words import DECISIVE, HISTORY_STEPS, SCALAR_COLLECTIONS, WRAPPERS
+from mlcheck.records import replace
 
 LARGEST_SNAPSHOT = 1 << 28
 """Bytes of a data set without a step that may still be a tensor of the run, where no collection says so."""
@@ -33,6 +33,10 @@ def lay_out(tree: Tree, values: Values) -> Layout:
     return _Layout(tree, values).run()
 
 
+_Form = tuple[Place, str | None, Any, bool, tuple[int, ...]]
+"""Place without the step, axis, dtype, whether it is bfloat16, shape."""
+
+
 class _Layout:
     def __init__(self, tree: Tree, values: Values) -> None:
         self.tree = tree
@@ -42,6 +46,8 @@ class _Layout:
         self.sources: dict[SourceKey, Source] = {}
         self.named: dict[tuple[Place, str | None, Any], Named] = {}
         """Names of places without attributes, which many steps share."""
+        self.plain: dict[_Form, Source] = {}
+        """The sources of data sets without attributes that are all there: those alike at another step belong to them as well."""
 
     def run(self) -> Layout:
         good = [leaf for leaf in self.tree.leaves if leaf.refused is None]
@@ -78,14 +84,14 @@ class _Layout:
         stepless = [leaf for leaf, found in plain if found is None]
         steps_of = histories(stepless)
         stated = self._stated_by_data(stepless)
-        keras = name_vars({_without(leaf.path, found): leaf.shape for leaf, found in plain})
-        for leaf, found in plain:
+        places = [_without(leaf.path, found) for leaf, found in plain]
+        keras = name_vars({place: leaf.shape for place, (leaf, _) in zip(places, plain, strict=True)})
+        for place, (leaf, found) in zip(places, plain, strict=True):
             if found is None and leaf.path in steps_of:
                 self._add(leaf.path, "epoch", Piece(leaf, steps=np.arange(leaf.shape[0])))
                 self.result.has_steps = True
                 continue
             wall_time = self._wall_time(leaf)
-            place = _without(leaf.path, found)
             place = keras.get(place, place)
             found = found or stated.get(leaf.path[:-1])
             if found is None:
@@ -96,6 +102,8 @@ class _Layout:
                 self.result.has_numbers |= not found.is_sure
 
     def _wall_time(self, leaf: Leaf) -> float:
+        if not leaf.attributes and not self.tree.groups:
+            return float("nan")
         for one in attributes_around(leaf.path, leaf.attributes, self.tree.groups):
             for key in ("wall_time", "timestamp"):
                 if key in one:
@@ -139,13 +147,30 @@ class _Layout:
         return named
 
     def _add(self, place: Place, axis: str | None, piece: Piece) -> None:
+        leaf = piece.leaf
+        form: _Form | None = None
+        if not (leaf.attributes or leaf.is_packed or piece.is_snapshot or self.tree.groups or piece.steps is not None):
+            form = (place, axis, leaf.dtype, leaf.is_bfloat16, leaf.shape)
+            known = self.plain.get(form)
+            if known is not None and leaf.written is None:
+                known.pieces.append(piece)
+                return
+        source = self._source(place, axis, piece)
+        if source is None:
+            return
+        source.pieces.append(piece)
+        if form is not None and leaf.written is None:
+            self.plain[form] = source
+
+    def _source(self, place: Place, axis: str | None, piece: Piece) -> Source | None:
+        """The source that a piece belongs to; None where it is not read."""
         named = self._named(place, piece.leaf, axis)
         size = 1
         for length in piece.shape:
             size *= length
         collection = named.hints.collection
         if not self._may_be_read(piece, size, collection):
-            return
+            return None
         is_new = named.is_group and collection is not None and collection not in self.result.collections
         if is_new and collection and not WRAPPERS.keys() & {name.lower() for name in piece.leaf.path}:
             self.result.collections.add(collection)
@@ -154,7 +179,7 @@ class _Layout:
         source = self.sources.get(key)
         if source is None:
             source = self.sources[key] = Source(named.tag, named.hints, is_scalar)
-        source.pieces.append(piece)
+        return source
 
     def _may_be_read(self, piece: Piece, size: int, collection: str | None) -> bool:
         """Whether one step of it is all there, and no larger than may be held; what is not is named."""
@@ -208,7 +233,11 @@ def _is_whole(leaf: Leaf) -> bool:
 def _without(place: Place, found: StepFound | None) -> Place:
     if found is None or not found.removed:
         return place
-    kept = tuple(name for index, name in enumerate(place) if index not in found.removed)
+    if len(found.removed) == 1:
+        (at,) = found.removed
+        kept = place[:at] + place[at + 1 :]
+    else:
+        kept = tuple(name for index, name in enumerate(place) if index not in found.removed)
     return kept or place
 
 

@@ -1,6 +1,5 @@
 """A look into a file: its layout, or in one line why there is none."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from mlcheck.importers.hdf5.data import Reader
@@ -10,6 +9,7 @@ from mlcheck.importers.hdf5.kinds import signature_at, why_no_hdf5
 from mlcheck.importers.hdf5.layout import lay_out
 from mlcheck.importers.hdf5.source import Layout, Source
 from mlcheck.importers.hdf5.walk import MOST_OBJECTS, walk
+from mlcheck.records import dataclass
 from mlcheck.store.parameters import split_parameter
 from mlcheck.store.roles import assign
 

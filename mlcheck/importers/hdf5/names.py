@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from mlcheck.records import dataclass
 
 _NUMBER = re.compile(r"\d+\.\d+|\d+")
 _SUFFIX = re.compile(r"(\.weights)?\.(h5|hdf5|hdf|he5|h5py|keras)$", re.IGNORECASE)

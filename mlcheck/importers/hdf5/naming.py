@@ -1,7 +1,6 @@
 """Places of data sets to tags and hints: what the path and the attributes say of a tensor, without its step."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -16,6 +15,7 @@ from mlcheck.importers.hdf5.words import (
     collection_word,
     worker_word,
 )
+from mlcheck.records import dataclass
 from mlcheck.store.parameters import split_parameter
 from mlcheck.store.series import Hints
 

@@ -1,7 +1,6 @@
 """Files of one run to series: those that complete one another together, a history file by file in order of its steps."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from mlcheck.importers.hdf5.look import Look
 from mlcheck.importers.hdf5.said import in_words
 from mlcheck.importers.hdf5.source import Layout, Source, SourceKey
 from mlcheck.importers.hdf5.units import Member, Unit, units_of
+from mlcheck.records import dataclass, field, replace
 from mlcheck.report import SourceStatus
 from mlcheck.store.series import Imported, RawSeries
 from mlcheck.store.tensors.collect import TensorCollector
@@ -88,7 +88,7 @@ def _read_member(
             for source in member.layout.sources:
                 named = _with_axis(source, member)
                 track = None if source.is_scalar else collector.track(named.tag, named.hints)
-                feed.take(named, track, step)
+                feed.take(named, track, step, ends=is_alone)
                 if track is not None and is_alone:
                     track.done()
     except DAMAGE as error:

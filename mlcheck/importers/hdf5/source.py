@@ -1,8 +1,7 @@
 """What a file holds over steps: tensors and scalars, and the data sets that each of their steps stands in."""
 
-from dataclasses import dataclass, field
-
 from mlcheck.importers.hdf5.tree import Leaf
+from mlcheck.records import dataclass, field
 from mlcheck.store.series import Floats, Hints, Ints
 
 SourceKey = tuple[str, str | None, str | None, bool]
@@ -78,7 +77,7 @@ class Layout:
     @property
     def snapshots(self) -> int:
         """Data sets without a step."""
-        return sum(piece.is_snapshot for source in self.sources for piece in source.pieces)
+        return sum(sum([piece.is_snapshot for piece in source.pieces]) for source in self.sources)
 
     @property
     def is_snapshot(self) -> bool:

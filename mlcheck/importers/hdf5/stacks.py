@@ -61,7 +61,7 @@ class Stacks:
 
     def find(self, leaf: Leaf) -> Stack | None:
         """What axis 0 of a data set is, if it is the step; None for any other data set."""
-        if not leaf.shape:
+        if not leaf.shape or not (self._counters or leaf.attributes or leaf.steps is not None):
             return None
         found = self._by_scale(leaf) or self._by_attribute(leaf) or self._beside(leaf)
         if found is None:

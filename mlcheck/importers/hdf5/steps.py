@@ -1,7 +1,6 @@
 """Which step the place of a data set names: in a component of its path, in an attribute, in a number among numbers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 from mlcheck.importers.hdf5.attributes import NONE, Attributes, whole_number
 from mlcheck.importers.hdf5.tree import Leaf, Place
@@ -13,6 +12,7 @@ from mlcheck.importers.hdf5.words import (
     collection_word,
     step_word,
 )
+from mlcheck.records import dataclass, field
 
 _SCORE = {3: 100, 2: 50}
 """A word for a step beats one for an epoch, which beats bare numbers."""

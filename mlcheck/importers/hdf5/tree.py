@@ -1,12 +1,12 @@
 """What is in an HDF5 file: one record for each data set, without any of its values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from mlcheck.importers.hdf5.attributes import NONE, Attributes
+from mlcheck.records import dataclass, field
 
 Place = tuple[str, ...]
 """Names from the root of the file downwards."""

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from mlcheck.importers.hdf5.names import numbered_sets, step_of_name
 from mlcheck.importers.hdf5.source import Layout, SourceKey
 from mlcheck.importers.hdf5.words import COLLECTIONS, HISTORY_STEPS, WRAPPERS
+from mlcheck.records import dataclass
 
 ALIKE = 0.8
 """Share of the tensors of the smaller of two files that the other one holds as well, when they are steps of one history."""

@@ -4,14 +4,14 @@ What other links lead to inside the file stands under a hard link as well; what 
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mlcheck.importers.hdf5.attributes import NONE, read_attributes
 from mlcheck.importers.hdf5.elements import Elements, elements_of
 from mlcheck.importers.hdf5.failures import DAMAGE, printable, told
-from mlcheck.importers.hdf5.headers import Plain, header_at, may_be_virtual, plain_data_set, user_block
+from mlcheck.importers.hdf5.headers import PlainTuple, header_at, may_be_virtual, plain_data_sets, user_block
 from mlcheck.importers.hdf5.heaps import Heaps
 from mlcheck.importers.hdf5.scales import addresses_of_first_axis, counts
 from mlcheck.importers.hdf5.storage import bomb, describe_storage
@@ -103,30 +103,43 @@ class _Walk:
         """Take in the members of a group; gives those that are groups."""
         h5l = self.api.h5l
         below = []
-        for name, sort, address in self._links(group):
-            path = (*here, self._name(name))
-            if sort == h5l.TYPE_HARD:
-                try:
-                    if self._object(group, name, path, address):
-                        below.append(path)
-                except DAMAGE as error:
-                    self.tree.lost.append((_shown(path), told(error)))
-            elif sort == h5l.TYPE_SOFT:
-                self._soft_link(group, name, path)
-            else:
-                self._other_link(group, name, path)
+        links = self._links(group)
+        names, seen = self.names, self.seen
+        for (name, sort, address), plain in zip(links, self._plain_ones(links), strict=True):
+            path = (*here, names.get(name) or self._name(name))
+            if sort != h5l.TYPE_HARD:
+                self._link_elsewhere(group, name, path, sort)
+                continue
+            if plain is not None and address not in seen and self._took_plain(path, plain):
+                seen[address] = path
+                continue
+            try:
+                if self._object(group, name, path, address, plain):
+                    below.append(path)
+            except DAMAGE as error:
+                self.tree.lost.append((_shown(path), told(error)))
         return below
+
+    def _plain_ones(self, links: Sequence[tuple[bytes, int, int]]) -> Sequence[PlainTuple | None]:
+        """What the headers of plain data sets say, for each link; None for all others."""
+        if not self.has_wide_addresses:
+            return [None] * len(links)
+        hard = self.api.h5l.TYPE_HARD
+        if all(sort == hard for _, sort, _ in links):
+            return plain_data_sets(self.heaps.descriptor, [address for _, _, address in links], self.base)
+        found = iter(plain_data_sets(self.heaps.descriptor, [one for _, sort, one in links if sort == hard], self.base))
+        return [next(found) if sort == hard else None for _, sort, _ in links]
 
     def _links(self, group: Any) -> list[tuple[bytes, int, int]]:
         """Names of the links of a group, their types (h5py.h5l), and the addresses that hard links lead to."""
         h5 = self.api.h5
         links: list[tuple[bytes, int, int]] = []
+        most = min(self.left, self.widest)
 
         def take(name: bytes, link: Any) -> int | None:
-            if self.left <= 0 or len(links) >= self.widest:
+            if len(links) >= most:
                 self.tree.is_cut = True
                 return 1
-            self.left -= 1
             # h5py gives the same record for every link: what counts is taken out at once.
             links.append((name, link.type, link.u))
             return None
@@ -138,6 +151,7 @@ class _Walk:
                 group.links.iterate(take, idx_type=h5.INDEX_NAME, order=h5.ITER_INC, info=True)
         except DAMAGE as error:
             self.tree.lost.append(("/", f"a group is damaged: {told(error)}"))
+        self.left -= len(links)
         return links
 
     def _name(self, name: bytes) -> str:
@@ -145,6 +159,12 @@ class _Walk:
         if text is None:
             text = self.names[name] = name.decode("utf-8", "surrogateescape")
         return text
+
+    def _link_elsewhere(self, group: Any, name: bytes, path: Place, sort: int) -> None:
+        if sort == self.api.h5l.TYPE_SOFT:
+            self._soft_link(group, name, path)
+        else:
+            self._other_link(group, name, path)
 
     def _soft_link(self, group: Any, name: bytes, path: Place) -> None:
         try:
@@ -160,7 +180,7 @@ class _Walk:
             target = "a link of an unknown kind"
         self.tree.lost.append((_shown(path), f"{target}: not followed out of the run"))
 
-    def _object(self, group: Any, name: bytes, path: Place, address: int) -> bool:
+    def _object(self, group: Any, name: bytes, path: Place, address: int, plain: PlainTuple | None) -> bool:
         """Take in an object; whether it is a group to look into."""
         first = self.seen.get(address)
         if first is not None:
@@ -170,11 +190,7 @@ class _Walk:
             self.tree.notes.append((_shown(path), f"{what}: read once"))
             return False
         self.seen[address] = path
-        block = header_at(self.heaps.descriptor, address, self.base)
-        plain = plain_data_set(block) if self.has_wide_addresses else None
-        if plain is not None and (leaf := self._plain(path, plain)) is not None:
-            self._add(leaf, plain.attributes)
-            return False
+        block = header_at(self.heaps.descriptor, address, self.base) if plain is None else b""
         if plain is None and may_be_virtual(self.heaps.descriptor, block, address, self.base):
             leaf = Leaf(path, (), None)
             leaf.refuse("a virtual data set: what it is made of is read where it stands in this file, never in others")
@@ -188,23 +204,30 @@ class _Walk:
             leaf, elements = self._leaf(self.api.h5o.open(group, name), path, about.hdr.mesg.present)
             self._add(leaf, about.num_attrs)
             if plain is not None and leaf.refused is None and leaf.raw is not None:
-                self.forms[plain.form] = (leaf.shape, elements, leaf.stored)
+                self.forms[plain[0]] = (leaf.shape, elements, leaf.stored)
         return False
 
     def _add(self, leaf: Leaf, attributes: int) -> None:
         self._remember_attributes(leaf.path, attributes, leaf)
         self.tree.leaves.append(leaf)
 
-    def _plain(self, path: Place, plain: Plain) -> Leaf | None:
-        """A data set by its header alone, where the form of it is known and all of it is in the file; None for any other."""
-        form = self.forms.get(plain.form)
-        if form is None:
-            return None
-        shape, elements, size = form
-        offset = self.base + plain.address
-        if plain.bytes != size or offset + size > self.file_bytes:
-            return None
-        return Leaf(path, shape, elements.dtype, elements.raw, offset, size, is_bfloat16=elements.is_bfloat16)
+    def _took_plain(self, path: Place, plain: PlainTuple) -> bool:
+        """Take in a data set by its header alone, if the form of it is known and all of it is in the file."""
+        form, address, size, attributes = plain
+        known = self.forms.get(form)
+        if known is None:
+            return False
+        shape, elements, expected = known
+        offset = self.base + address
+        if size != expected or offset + size > self.file_bytes:
+            return False
+        leaf = Leaf(path, shape, elements.dtype, elements.raw, offset, size)
+        if elements.is_bfloat16:
+            leaf.is_bfloat16 = True
+        self.tree.leaves.append(leaf)
+        if attributes:
+            self.with_attributes.append((path, attributes, leaf))
+        return True
 
     def _leaf(self, dataset: Any, path: Place, messages: int) -> tuple[Leaf, Elements]:
         kind = dataset.get_type()
@@ -232,8 +255,9 @@ class _Walk:
 
     def _resolve(self) -> None:
         """Soft links, by the names that the walk found."""
-        leaves = {leaf.name for leaf in self.tree.leaves} if self.soft else set()
-        known = leaves | {_shown(path) for path in self.seen.values()}
+        if not self.soft:
+            return
+        known = {leaf.name for leaf in self.tree.leaves} | {_shown(path) for path in self.seen.values()}
         for path, target in self.soft:
             where = target if target.startswith("/") else f"{_shown(path[:-1]).rstrip('/')}/{target}"
             parts = [part for part in where.split("/") if part not in ("", ".")]

@@ -1,12 +1,12 @@
 """Arrow columns to numpy: numbers, times, and lists as tensors."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlcheck.importers.parquet.footer import faults
+from mlcheck.records import dataclass
 from mlcheck.store.series import Floats, Ints
 
 FAR = 2.0**62

@@ -1,10 +1,10 @@
 """Numbers of many series in one column: gathered batch by batch, put apart at the end."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import numpy as np
 
+from mlcheck.records import dataclass, field
 from mlcheck.store.series import Floats, Ints, RawSeries
 
 
@@ -65,7 +65,7 @@ def in_order(
 
 def merged(series: list[RawSeries], *, keep: bool = False) -> list[RawSeries]:
     """Series of the same tag, split and worker in several files of one table as one, in order of first appearance."""
-    from dataclasses import replace
+    from mlcheck.records import replace
 
     found: dict[tuple[str, str, str | None, str | None], list[RawSeries]] = {}
     for one in series:

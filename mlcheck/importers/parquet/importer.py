@@ -1,7 +1,6 @@
 """The importer of Parquet files."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from mlcheck.importers.base import Members
@@ -10,6 +9,8 @@ from mlcheck.importers.parquet import places
 from mlcheck.importers.parquet.footer import ENCRYPTED, MAGIC, SUFFIXES
 from mlcheck.importers.parquet.layout import look
 from mlcheck.importers.parquet.members import members
+from mlcheck.records import replace
+from mlcheck.store.examples import Examples
 from mlcheck.store.series import Imported, RawSeries
 from mlcheck.store.tensors.request import Request
 
@@ -49,6 +50,13 @@ class ParquetImporter:
             return look(path).snapshot is not None
         except OSError:
             return False
+
+    def examples(self, path: Path) -> Examples | None:
+        """See base.HoldsExamples."""
+        try:
+            return look(path).examples
+        except OSError:
+            return None
 
     def home(self, path: Path) -> Path:
         """The directory of the run that a file belongs to: above those of partitions."""

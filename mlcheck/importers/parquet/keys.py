@@ -1,11 +1,11 @@
 """Columns of texts that tell series apart, as numbers: which series each row of a batch is of."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from mlcheck.records import dataclass, field
 from mlcheck.store.series import Ints
 
 MOST = 100_000

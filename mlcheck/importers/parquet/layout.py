@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +12,8 @@ from mlcheck.importers.parquet.footer import NotReadable, faults, open_file, rea
 from mlcheck.importers.parquet.thrift import Footer, footer_of
 from mlcheck.importers.tables.columns import MOST_COLUMNS
 from mlcheck.importers.tables.writers import normal
+from mlcheck.records import dataclass
+from mlcheck.store.examples import Examples, said_by_model, why_no_run
 from mlcheck.store.tensors.request import BASE
 
 Form = Literal["long", "wide", "predictions", "statistics", "settings"]
@@ -90,6 +91,8 @@ class Look:
     """It cannot be read at all, as opposed to being no run data."""
     snapshot: Layout | None = None
     """How it is read when the user names it."""
+    examples: Examples | None = None
+    """What a model said of examples, in rows without a step: nothing of a run by itself."""
 
 
 def look(path: Path) -> Look:
@@ -128,11 +131,14 @@ def _judge(schema: Any, footer: Footer, path: Path) -> Look:
     steps = [one for one in columns.steps() if not _is_void(footer, one)]
     has_step = bool(steps) or any(normal(key) in (*words.STEPS, *words.EPOCHS) for key in by_path)
     layout = _layout(columns, steps, schema)
+    examples = said_by_model(columns.sorts) if footer.rows and not has_step else None
     is_run = _is_run(layout, columns, has_step) and bool(footer.rows)
     if is_run:
-        return Look(layout)
+        return Look(layout, examples=examples)
     is_readable = bool(layout.values or layout.tensors or layout.form == "predictions")
-    return Look(None, NO_RUN if footer.rows else "Parquet without rows", snapshot=layout if is_readable else None)
+    refused = why_no_run(examples) if examples else NO_RUN
+    snapshot = layout if is_readable and not examples else None
+    return Look(None, refused if footer.rows else "Parquet without rows", snapshot=snapshot, examples=examples)
 
 
 def _is_run(layout: Layout, columns: "Columns", has_step: bool) -> bool:

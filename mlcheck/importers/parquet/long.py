@@ -1,7 +1,6 @@
 """Long tables: a row for each quantity and step, with its name and its value, a number or a list."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from mlcheck.importers.parquet.grouped import Grouped
 from mlcheck.importers.parquet.keys import Keys
 from mlcheck.importers.parquet.source import Rows, Source, keys_of, with_splits
 from mlcheck.importers.parquet.tensors import Tensors
+from mlcheck.records import replace
 from mlcheck.store.series import Ints, RawSeries
 
 

@@ -1,11 +1,11 @@
 """Reads the row groups of a file in batches of bounded size, and goes on after one that is damaged."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mlcheck.importers.parquet.footer import faults, reason_of
 from mlcheck.importers.parquet.thrift import Chunk, Footer, Group
+from mlcheck.records import dataclass, field
 
 if TYPE_CHECKING:
     import pyarrow as pa

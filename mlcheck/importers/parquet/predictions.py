@@ -1,7 +1,6 @@
 """Dumps of predictions: a row for each example. The examples of one step are its tensors of labels and predictions."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from mlcheck.importers.parquet import cells
 from mlcheck.importers.parquet.keys import Keys, plain
 from mlcheck.importers.parquet.source import Source
 from mlcheck.importers.parquet.tensors import Tensors
+from mlcheck.records import dataclass, field
 from mlcheck.store.series import Hints, RawSeries
 
 CLASSES = 10_000

@@ -1,7 +1,6 @@
 """Reads one file: which reader its layout asks for, and what came of it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +15,7 @@ from mlcheck.importers.parquet.source import Source
 from mlcheck.importers.parquet.tensors import Tensors
 from mlcheck.importers.parquet.thrift import Malformed, footer_of
 from mlcheck.importers.parquet.wide import OwnedReader, WideReader
+from mlcheck.records import dataclass, field
 from mlcheck.report import SourceStatus
 from mlcheck.store.series import Fact, Hints, RawSeries
 
@@ -116,7 +116,7 @@ def _unasked(source: Source, tensors: Tensors) -> frozenset[str]:
     else:
         return frozenset()
     if unasked:
-        from dataclasses import replace
+        from mlcheck.records import replace
 
         source.layout = replace(layout, tensors=layout_left, embedding=None)
         count = "1 column" if len(unasked) == 1 else f"{len(unasked):,} columns"

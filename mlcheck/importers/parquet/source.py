@@ -1,7 +1,6 @@
 """One file while it is read: what its rows have in common, and what was left out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from mlcheck.importers.parquet.keys import Keys, plain
 from mlcheck.importers.parquet.layout import Layout
 from mlcheck.importers.parquet.places import collection_of, partition_keys
 from mlcheck.importers.tables.writers import normal
+from mlcheck.records import dataclass, field
 from mlcheck.store import labels as naming
 from mlcheck.store.series import Floats, Hints, Ints, RawSeries
 
@@ -196,7 +196,7 @@ def keys_of(layout: Layout) -> Keys:
 
 def with_splits(series: list[tuple[RawSeries, str | None]]) -> list[RawSeries]:
     """Series with their splits in their tags where one tag is there for several: `loss` becomes `train/loss` and `val/loss`."""
-    from dataclasses import replace
+    from mlcheck.records import replace
 
     modes: dict[tuple[str, str | None], set[str | None]] = {}
     for one, mode in series:

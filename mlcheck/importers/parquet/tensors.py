@@ -1,7 +1,6 @@
 """Rows of lists into the collector of a run's tensors."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ from numpy.typing import NDArray
 
 from mlcheck.importers.parquet import cells
 from mlcheck.importers.parquet.layout import Layout, shape_of_text
+from mlcheck.records import dataclass, field, replace
 from mlcheck.store.series import Floats, Hints, Ints, RawSeries
 from mlcheck.store.tensors.collect import TensorCollector
 from mlcheck.store.tensors.request import Request

@@ -6,10 +6,11 @@ parquet-format's parquet.thrift.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+
+from mlcheck.records import dataclass
 
 REMEMBERED = 16
 """Footers: a file is looked at, searched for runs and read in one go."""

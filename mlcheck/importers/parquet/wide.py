@@ -1,6 +1,5 @@
 """Wide tables: a row for each step, a column for each quantity; and tables whose rows say in a column what they are of."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from mlcheck.importers.parquet.tensors import Tensors
 from mlcheck.importers.tables.cells import Numbers
 from mlcheck.importers.tables.columns import Gather
 from mlcheck.importers.tables.writers import generic, normal
+from mlcheck.records import replace
 from mlcheck.store.series import Floats, RawSeries
 
 APPROXIMATE = "approximate"

@@ -7,7 +7,6 @@ hyperparameters/<name>                                                     at ea
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from math import floor, isfinite, log2
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from mlcheck.importers.smdebug.saved import Saved
 from mlcheck.importers.stated import FACTS_KEPT, LONGEST_KEY, LONGEST_VALUE
 from mlcheck.importers.trees.forest import LEAF, Malformed, Size, deepest, importance, reached, size_series
+from mlcheck.records import dataclass, field, replace
 from mlcheck.store.series import Fact, Hints, RawSeries
 
 TREES, IMPORTANCE, SETTINGS = "trees/", "feature_importance/", "hyperparameters/"

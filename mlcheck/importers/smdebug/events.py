@@ -1,7 +1,6 @@
 """One event file, read from its first byte to its last."""
 
 from collections.abc import Set
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlcheck.importers.framing import OVERHEAD
@@ -10,6 +9,7 @@ from mlcheck.importers.smdebug.records import TrialRecords
 from mlcheck.importers.smdebug.saved import saved_in
 from mlcheck.importers.smdebug.sorting import Sorter
 from mlcheck.importers.smdebug.wire import Malformed
+from mlcheck.records import dataclass, field
 
 NOTHING = "an event file without events"
 _LFS = b"version https://git-lfs"

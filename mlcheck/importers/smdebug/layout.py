@@ -9,10 +9,10 @@
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlcheck.importers.found import FoundFile
+from mlcheck.records import dataclass, field
 
 EVENTS, INDEX, COLLECTIONS = "events", "index", "collections"
 FILES = 2_000_000

@@ -10,8 +10,8 @@ from typing import BinaryIO
 
 from google_crc32c import value as crc32c
 
+from mlcheck.importers.event_file import SAGEMAKER_CHECKSUM
 from mlcheck.importers.framing import HEADER, LONGEST, OVERHEAD, Stop, length_checksum, masked
-from mlcheck.importers.tensorboard import SAGEMAKER_CHECKSUM
 
 Record = tuple[int, bytes, bool]
 """Offset at which it begins, payload, and whether the checksum behind it is right."""

@@ -8,11 +8,11 @@ divides by n - 1, the others by n.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from math import inf, isfinite, isnan, nan, prod, sqrt
 
 import numpy as np
 
+from mlcheck.records import dataclass, field, replace
 from mlcheck.store.series import Floats, Hints, RawSeries
 
 _TAG = re.compile(r"smdebug/reductions/((?:abs_)?(?:min|max|mean|std|variance|sum|prod|l1|l2))/(.+)", re.DOTALL)

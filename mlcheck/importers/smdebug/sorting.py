@@ -3,7 +3,6 @@
 import re
 from array import array
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
 from math import prod
 
 import numpy as np
@@ -14,6 +13,7 @@ from mlcheck.importers.smdebug.membership import SCALARS, Lookup
 from mlcheck.importers.smdebug.reductions import Reduced, reduction_of
 from mlcheck.importers.smdebug.saved import BFLOAT16, MODES, TEXTS, Saved
 from mlcheck.importers.stated import FACTS_KEPT, LONGEST_KEY
+from mlcheck.records import dataclass, field, replace
 from mlcheck.store.series import Fact, Hints, RawSeries
 from mlcheck.store.tensors.collect import TensorCollector, Track
 from mlcheck.store.tensors.request import TENSOR_ROLES, Request

@@ -1,7 +1,6 @@
 """A trial read from its first step to its last, worker by worker: what came of it, and of each file that is damaged or missing."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from mlcheck.importers.smdebug.records import TrialRecords
 from mlcheck.importers.smdebug.saved import MODES, saved_in
 from mlcheck.importers.smdebug.sorting import Sorter, merged
 from mlcheck.importers.smdebug.wire import Malformed
+from mlcheck.records import dataclass, field
 from mlcheck.report import SourceStatus
 from mlcheck.store.series import Fact, Imported, RawSeries
 from mlcheck.store.tensors.collect import TensorCollector

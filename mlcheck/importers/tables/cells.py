@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from mlcheck.records import dataclass
 from mlcheck.store.series import Floats, Ints
 
 BLANK = frozenset({"", "none", "null", "na", "n/a", "-", "--", "<na>"})

@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlcheck.importers.tables.cells import Numbers
 from mlcheck.importers.tables.writers import Writer, normal
+from mlcheck.records import dataclass, field
 from mlcheck.store.series import Floats, Hints, Ints, RawSeries
 
 MOST_COLUMNS = 50_000

@@ -4,7 +4,6 @@ import csv
 import json
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -14,6 +13,7 @@ from mlcheck.importers.tables.cells import BLANK, dates, number, numbers
 from mlcheck.importers.tables.columns import Gather, unique_names
 from mlcheck.importers.tables.lines import Block, Damage, Lines, encoding_of
 from mlcheck.importers.tables.writers import normal
+from mlcheck.records import dataclass, field
 
 DELIMITERS = ",\t;|"
 PREAMBLE = 20

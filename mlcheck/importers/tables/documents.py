@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from mlcheck.records import dataclass
 
 LARGEST = 1 << 26
 """Bytes of a document that are read (64 MiB, which become some 600 MB of objects); the rest is as if it were cut off."""

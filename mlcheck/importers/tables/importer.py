@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from mlcheck.importers.tables.columns import Gather, Table
 from mlcheck.importers.tables.lines import Damage, Lines, encoding_of
 from mlcheck.importers.tables.sniff import Contents, Look, is_worth_a_look, look, read_document, read_lines
 from mlcheck.importers.tables.writers import Writer
+from mlcheck.records import replace
 from mlcheck.report import SourceStatus
 from mlcheck.store import labels as words
 from mlcheck.store.facts import facts_from_settings

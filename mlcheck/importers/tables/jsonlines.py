@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ from mlcheck.importers.tables.cells import BLANK, Numbers, dates, number
 from mlcheck.importers.tables.columns import Gather
 from mlcheck.importers.tables.lines import Block, Damage, Lines
 from mlcheck.importers.tables.writers import normal
+from mlcheck.records import dataclass, field
 
 DEEPEST = 8
 """Levels of nesting that are followed."""

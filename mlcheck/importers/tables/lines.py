@@ -2,8 +2,9 @@
 
 import codecs
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import BinaryIO
+
+from mlcheck.records import dataclass, field
 
 BLOCK_BYTES = 1 << 20
 LONGEST_LINE = 1 << 23

@@ -1,5 +1,6 @@
 """Which run a table belongs to: tables that lie below the directory of their run, several tables in one directory, old copies."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -7,10 +8,12 @@ from pathlib import Path
 from mlcheck.importers.tables.sniff import TABULAR, look
 from mlcheck.importers.tables.writers import Writer, normal, writer_of
 from mlcheck.store import labels as words
+from mlcheck.store.examples import said_by_model, why_no_run
 
 CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 _GLOBAL_STEP = re.compile(rb'"global_step"\s*:\s*(\d{1,18})')
 _HEAD = 1 << 16
+_FIRST_LINE = 1 << 20
 
 ALIKE = 0.5
 """Share of the columns of two tables from which they cannot be of one run."""
@@ -42,9 +45,23 @@ def home(path: Path) -> Path:
 def refusal(path: Path) -> str | None:
     """Why a file that looks like a table is not read; None for other files."""
     try:
-        return look(path).refused if path.suffix.lower() in TABULAR else None
+        found = look(path) if path.suffix.lower() in TABULAR else None
     except OSError:
         return None
+    if found is None or found.refused is None:
+        return None
+    examples = said_by_model(_keys(path) if found.format == "jsonl" else found.names)
+    return why_no_run(examples) if examples else found.refused
+
+
+def _keys(path: Path) -> list[str]:
+    """The keys of the first line of a file of JSON lines, also those of lists; none where it is too long to be looked at."""
+    try:
+        with path.open("rb") as file:
+            row = json.loads(file.readline(_FIRST_LINE))
+    except (OSError, ValueError, RecursionError):
+        return []
+    return list(row) if isinstance(row, dict) else []
 
 
 def superseded(paths: Iterable[Path]) -> dict[Path, str]:

@@ -4,7 +4,6 @@ A data set is no run. A table is claimed by its writer's file name and columns, 
 upwards, beside at least one quantity of training, and is no table of words.
 """
 
-from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +16,7 @@ from mlcheck.importers.tables.columns import Gather, Table
 from mlcheck.importers.tables.delimited import Dialect, dialect_of
 from mlcheck.importers.tables.lines import Damage, Lines, encoding_of
 from mlcheck.importers.tables.writers import Writer, generic, writer_of
+from mlcheck.records import dataclass, field, replace
 from mlcheck.store.roles import assign
 
 HEAD = 1 << 16

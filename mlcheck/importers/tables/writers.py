@@ -3,10 +3,11 @@
 import re
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache, lru_cache
 from importlib.resources import files
+
+from mlcheck.records import dataclass, field
 
 _BLANKS = re.compile(r"[\s-]+")
 

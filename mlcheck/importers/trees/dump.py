@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from mlcheck.importers.trees.forest import Malformed, Tree
+from mlcheck.records import dataclass, field
 
 DAMAGE = (Malformed, KeyError, TypeError, ValueError, IndexError, OverflowError, AttributeError)
 """What taking a damaged dump apart raises."""

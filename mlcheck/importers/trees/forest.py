@@ -1,11 +1,11 @@
 """Trees as arrays, and the facts that rules ask of them: depth and size by round, importance of features."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from mlcheck.records import dataclass
 from mlcheck.store.series import Floats, Hints, Ints, RawSeries
 
 LEAF = -1

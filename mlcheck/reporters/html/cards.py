@@ -1,8 +1,8 @@
 """The findings as cards: one for each ranked row, consequences right after their cause, linked both ways."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
+from mlcheck.records import dataclass, field
 from mlcheck.report import Finding, Report, Row, Severity
 from mlcheck.reporters.html.charts import Charts
 from mlcheck.reporters.sparkline import sparkline

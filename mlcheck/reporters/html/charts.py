@@ -4,12 +4,13 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
+from mlcheck.records import replace
 from mlcheck.report import Evidence, Finding
 from mlcheck.reporters.codec import encode
+from mlcheck.reporters.statistics import in_words
 from mlcheck.reporters.text import clean, number
 
 MAX_POINTS = 130_000
@@ -78,7 +79,7 @@ class Charts:
         bands = [{"name": name, "low": low, "high": high} for name, low, high in places if None not in (low, high)]
         if middle is None or line is None or len(bands) < len(pairs):
             return None
-        line_name = "median" if middle.statistic == _MEDIAN else middle.statistic
+        line_name = in_words(middle.statistic)
         axis = clean(middle.axis, 40)
         return self._add(
             {"kind": "bands", "title": clean(title, 80), "axis": axis, "bands": bands, "line": line, "name": line_name}
@@ -156,7 +157,7 @@ def _same(one: float, other: float) -> bool:
 
 def _title(evidence: Evidence) -> str:
     role = _ROLES.get(evidence.role) or clean(evidence.role, 40).replace("_", " ")
-    return role if evidence.statistic == "value" else f"{clean(evidence.statistic, 40)} of {role}"
+    return role if evidence.statistic == "value" else f"{in_words(evidence.statistic)} of {role}"
 
 
 def _series(evidence: Evidence) -> Spec:
@@ -166,7 +167,7 @@ def _series(evidence: Evidence) -> Spec:
     regular = len(set(strides)) <= 1
     return {
         "name": clean(evidence.series, 80),
-        "statistic": clean(evidence.statistic, 40),
+        "statistic": in_words(evidence.statistic),
         "first": steps[0] if steps else 0,
         "strides": (strides[0] if strides else 1) if regular else strides,
         "values": [_number(value) for value in evidence.values],

@@ -14,7 +14,7 @@ from mlcheck.reporters.html.cards import Cards, cards
 from mlcheck.reporters.html.charts import Charts
 from mlcheck.reporters.html.sections import rule_items, run_items, source_items
 from mlcheck.reporters.jsontext import dumps, scrubbed
-from mlcheck.reporters.measured import measured
+from mlcheck.reporters.measured import measured, undefined
 from mlcheck.reporters.text import clean, prose
 from mlcheck.reporters.verdict import coverage, verdict
 from mlcheck.reporters.view import RunView, views
@@ -74,6 +74,7 @@ def _content(report: Report, options: Options) -> dict[str, Any]:
         "counts": footer.counts(report, shown, options.min_severity),
         "requests": footer.requests(report),
         "measured": measured(report),
+        "undefined": undefined(report),
         "notes": [prose(note.text) for note in report.notes],
         "cards": made.active,
         "known": made.known,

@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from mlcheck.records import dataclass
 from mlcheck.report import NOT_APPLICABLE, Outcome, Panel, Report, SourceStatus
 from mlcheck.reporters import footer
 from mlcheck.reporters.across import state
 from mlcheck.reporters.html.cards import Card, Cards
 from mlcheck.reporters.html.charts import Charts, Spec
+from mlcheck.reporters.statistics import title_in_words
 from mlcheck.reporters.text import clean, listing, number, plural, prose
 from mlcheck.reporters.verdict import coverage, verdict
 from mlcheck.reporters.view import RunView
@@ -166,7 +167,7 @@ def _by_title(panels: list[Panel], kind: str) -> dict[str, list[Panel]]:
     found: dict[str, list[Panel]] = defaultdict(list)
     for panel in panels:
         if panel.kind == kind:
-            found[panel.title].append(panel)
+            found[title_in_words(panel.title, panel.evidence.statistic)].append(panel)
     return found
 
 

@@ -1,1 +1,1 @@
-"""Imported files kept in the user's cache directory, so that a second scan reads nothing again."""
+"""Imported files, and what was found in them, kept in the user's cache directory: a second scan reads and judges nothing again."""

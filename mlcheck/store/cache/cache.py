@@ -2,7 +2,7 @@
 
 An entry is two files, `<key>.scalars.arrow` and `<key>.tensors.arrow`; the first carries the index. Each is written beside its place and
 moved there, and both carry one token, so that two scans at once, or one that is killed, leave at worst an entry that reads as none. Roles,
-findings and whatever settings can change are never kept.
+findings and whatever settings can change are never kept here (they are in verdicts.py, with the settings that they hang on).
 """
 
 import contextlib
@@ -10,22 +10,21 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mlcheck.records import dataclass, field, replace
+from mlcheck.store.cache import room
 from mlcheck.store.cache.arrow import mapped
 from mlcheck.store.cache.codec import Parts, from_columns, to_tables
 from mlcheck.store.cache.identity import Identity, edges
+from mlcheck.store.cache.place import LIMIT
 from mlcheck.store.series import Imported
 from mlcheck.store.tensors.request import Request
 
 FORMAT = 2
 """Raised whenever an importer or the store would make something else of the same file."""
-LIMIT = 2 << 30
-"""Bytes that the cache may hold by default."""
-_SUFFIXES = (".scalars.arrow", ".tensors.arrow")
 _INDEX = b"mlcheck"
 
 
@@ -72,47 +71,24 @@ class Cache:
         try:
             self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             _save(self._paths(self._key(format_name, label, entry.files)), entry)
-            self._evict()
+            room.evict(self.directory, self.limit)
         except Exception:  # noqa: BLE001 - a full disk or a read-only home must not stop a scan
             return
 
     def size(self) -> tuple[int, int]:
-        """Entries and bytes."""
-        files = list(self._files())
-        return sum(path.name.endswith(_SUFFIXES[0]) for path, _ in files), sum(stat.st_size for _, stat in files)
+        """Entries and bytes, those of kept findings among them."""
+        return room.size(self.directory)
 
     def clear(self) -> tuple[int, int]:
         """Remove all entries and nothing else; how many there were, and their bytes. Raises OSError."""
-        before = self.size()
-        for path, _ in self._files():
-            path.unlink(missing_ok=True)
-        return before
+        return room.clear(self.directory)
 
     def _key(self, format_name: str, label: str, files: Sequence[Identity]) -> str:
         named = [str(FORMAT), self.version, format_name, label, *(one.path for one in files)]
         return hashlib.sha256("\0".join(named).encode("utf-8", "surrogateescape")).hexdigest()[:40]
 
     def _paths(self, key: str) -> tuple[Path, Path]:
-        return self.directory / (key + _SUFFIXES[0]), self.directory / (key + _SUFFIXES[1])
-
-    def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
-        try:
-            listed = list(os.scandir(self.directory))
-        except OSError:
-            return
-        for one in listed:
-            if one.name.endswith(_SUFFIXES) or ".arrow.tmp-" in one.name:
-                with contextlib.suppress(OSError):
-                    yield Path(one.path), one.stat()
-
-    def _evict(self) -> None:
-        """Remove what was not used for longest, until the rest fits."""
-        files = sorted(self._files(), key=lambda pair: -pair[1].st_mtime_ns)
-        total = 0
-        for path, stat in files:
-            total += stat.st_size
-            if total > self.limit:
-                path.unlink(missing_ok=True)
+        return self.directory / (key + room.SCALARS), self.directory / (key + room.TENSORS)
 
 
 def resumable(imported: Imported) -> int:
@@ -161,7 +137,7 @@ def _save(paths: Sequence[Path], entry: Entry) -> None:
         "parts": index,
     }
     for path, table, text in ((paths[0], scalars, head), (paths[1], others, {"token": token})):
-        temporary = path.with_name(f"{path.name}.tmp-{os.getpid()}-{token}")
+        temporary = path.with_name(f"{path.name}{room.TEMPORARY}{os.getpid()}-{token}")
         try:
             written = table.combine_chunks().replace_schema_metadata({_INDEX: json.dumps(text)})
             with pa.OSFile(str(temporary), "wb") as sink, pa.ipc.new_file(sink, written.schema) as writer:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from mlcheck.report import SourceStatus
-from mlcheck.store.series import Fact, Floats, Hints, Imported, RawSeries
+from mlcheck.store.series import Fact, Floats, Hints, Imported, Ints, RawSeries
 
 Parts = Sequence[tuple[str, Imported]]
 
@@ -57,7 +57,15 @@ def _table(series: Sequence[RawSeries], names: Sequence[str]) -> Any:
     for name in names:
         pieces = [one.columns[name] if name in one.columns else np.full(len(one.steps), np.nan) for one in series]
         columns[f"v:{name}"] = np.concatenate([np.empty(0), *pieces])
-    return pa.table(columns)
+    return pa.table([_array(column) for column in columns.values()], names=list(columns))
+
+
+def _array(column: Ints | Floats) -> Any:
+    """The column as an Arrow array of the same memory: `pyarrow.array` loads pandas first, where it is installed."""
+    import pyarrow as pa
+
+    kind = pa.int64() if column.dtype == np.int64 else pa.float64()
+    return pa.Array.from_buffers(kind, len(column), [None, pa.py_buffer(column)])
 
 
 def _entry(part: str, imported: Imported, offsets: Mapping[int, int]) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from mlcheck.records import dataclass
 
 HEAD = 4096
 """Bytes at the beginning whose hash must be the same in a file that grew."""

@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from mlcheck.records import dataclass
 from mlcheck.store.tensors.keys import Tolerance, Wanted
 from mlcheck.store.tensors.scratch import Bools, Floats, Scratch, Values, counts, dots
 

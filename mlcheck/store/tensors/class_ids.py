@@ -1,11 +1,11 @@
 """Labels and predictions to class ids: which of the usual forms a tensor has."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcheck.records import dataclass
 from mlcheck.store.tensors.scratch import Ints, Values
 
 IGNORED = -100

@@ -6,19 +6,20 @@ a statistic compares steps.
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
+from mlcheck.records import replace
 from mlcheck.store.series import Hints, RawSeries
 from mlcheck.store.tensors.classes import ClassCounter
 from mlcheck.store.tensors.keys import wanted
 from mlcheck.store.tensors.layout import BATCHED, NO_LAYOUT, layout
 from mlcheck.store.tensors.queue import SMALL, Memory, Queues, measure_alone
 from mlcheck.store.tensors.request import Plan, Request
-from mlcheck.store.tensors.scratch import Values
+from mlcheck.store.tensors.scratch import Floats, Ints, Values
+from mlcheck.store.tensors.stored import Stored, measure_stored
 from mlcheck.store.tensors.table import Table, TensorRows
 
 _NUMBERS = "biuf"
@@ -111,6 +112,27 @@ class Track:
         """n steps: `arrays` has shape (n, *shape)."""
         for step, wall_time, array in zip(steps, wall_times, arrays, strict=True):
             self.add(int(step), float(wall_time), array)
+
+    def add_stored(self, steps: Ints, wall_times: Floats, stored: Stored, ends: bool = False) -> bool:
+        """All steps of `stored` at once. False where it must be added as arrays; then nothing was.
+
+        `ends`: no other step follows, and so none is compared with the last one. Raises OSError where the file is shorter than it was.
+        """
+        asked, memory = self._wanted, self._memory
+        waits = memory.place >= 0 or memory.previous is not None
+        if self._counts or not asked.values or (asked.before and waits) or not len(steps):
+            return False
+        self._take_form(int(steps[0]), stored.shape, stored.dtype, _name(stored.dtype))
+        columns = measure_stored(stored, asked, self._layout)
+        if columns is None:
+            return False
+        number = len(steps)
+        numbers = range(memory.rows, memory.rows + number)
+        self._table.add([memory.owner] * number, numbers, steps.tolist(), wall_times.tolist(), columns)
+        memory.rows += number
+        if asked.before and not ends:
+            memory.previous = _flat(stored.read(number - 1)).copy()
+        return True
 
     def add_unread(self, step: int, wall_time: float, shape: Iterable[int], dtype: npt.DTypeLike | str) -> None:
         """One step of which only the shape is known: its statistics are NaN, but for those that the shape tells.

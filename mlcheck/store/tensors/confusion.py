@@ -1,11 +1,11 @@
 """What labels and predictions say of each class, from pairs of both that were counted step by step."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcheck.records import dataclass
 from mlcheck.store.tensors.class_ids import NONE, tally
 from mlcheck.store.tensors.scratch import Floats, Ints
 

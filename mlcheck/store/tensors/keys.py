@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import NamedTuple
+
+from mlcheck.records import dataclass
 
 PLAIN = frozenset(
     {
@@ -110,6 +111,11 @@ class Wanted:
     def channels(self) -> frozenset[str]:
         """Statistics over units, but for their number."""
         return frozenset(key for key in self.plain if key.startswith("channel_"))
+
+    @cached_property
+    def streams(self) -> bool:
+        """Whether all of it can be added up over pieces, and rows compared by sums of theirs: no array need be held."""
+        return not (self.quantiles or self.ranges or self.channels or self.plain & {"distinct", "hash"})
 
     @cached_property
     def total(self) -> bool:

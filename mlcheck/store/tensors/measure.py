@@ -1,16 +1,17 @@
 """Tensors to their statistics: blocks of small ones at once, large ones in pieces."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from mlcheck.store.tensors.change import Change, change, together
+from mlcheck.records import dataclass, field
+from mlcheck.store.tensors.change import change, together
+from mlcheck.store.tensors.compiled import Summed, summed
 from mlcheck.store.tensors.keys import Wanted
 from mlcheck.store.tensors.layout import Layout
-from mlcheck.store.tensors.moments import Moments, columns, completed, raw_sums
+from mlcheck.store.tensors.moments import Moments, completed, moment_columns, raw_sums
 from mlcheck.store.tensors.scratch import PIECE, Bools, Floats, Ints, Scratch, Values
-from mlcheck.store.tensors.units import channel_statistics, outside_counts
+from mlcheck.store.tensors.units import unit_statistics
 from mlcheck.store.tensors.values import content_hash, distinct, equal_rows, finite_row, quantiles, tallies
 
 
@@ -40,23 +41,52 @@ def measure(
     """
     with np.errstate(all="ignore"):
         found: dict[str, Floats] = {"count": np.full(len(rows), float(rows.shape[1]))}
-        found |= _constants(len(rows), wanted, place)
+        found |= constants(len(rows), wanted, place)
         if not wanted.values:
             return Measured(found)
         found |= _sums(rows, _pair(rows, before, known, wanted, renew), wanted, scratch)
         found |= _whole(rows, wanted, place)
-        found |= channel_statistics(rows, place, wanted)
-        counted = outside_counts(rows, place, [one for _, one in wanted.ranges]) if wanted.ranges else []
+        channels, counted = unit_statistics(rows, place, wanted)
+        found |= channels
     return Measured(found, {key: one for (key, _), one in zip(wanted.ranges, counted, strict=True)})
 
 
-def _constants(number: int, wanted: Wanted, place: Layout) -> dict[str, Floats]:
+def constants(number: int, wanted: Wanted, place: Layout) -> dict[str, Floats]:
+    """What is known of n tensors by their shape."""
     known = {"fan_in": place.fan_in, "channels": place.units, "samples": place.samples}
     return {key: np.full(number, float(value)) for key, value in known.items() if key in wanted.plain}
 
 
 def _sums(rows: Values, pair: "_Pair | None", wanted: Wanted, scratch: Scratch) -> dict[str, Floats]:
     """What can be added up over pieces."""
+    if not (wanted.sums or pair):
+        return {key: np.full(len(rows), np.nan) for key in wanted.compared}
+    found = summed(rows, pair.before if pair else None, wanted) or _by_pieces(rows, pair, wanted, scratch)
+    if pair and pair.renew:
+        np.copyto(pair.before, rows)
+    which = None if pair is None else pair.which
+    return statistics(found, rows.shape[1], wanted, which, lambda row: finite_row(rows[row]).astype(np.float64))
+
+
+def statistics(
+    found: Summed, count: int, wanted: Wanted, known: Ints | None, finite_values: Callable[[int], Floats]
+) -> dict[str, Floats]:
+    """Statistics of n tensors of `count` values from complete sums, by key. `finite_values`: see `moments.columns`.
+
+    `known` are the rows for which the step before is known; None where there is none.
+    """
+    columns = moment_columns(found.moments, count, wanted, finite_values)
+    finite = np.where(found.moments.finite > 0, found.moments.finite, np.nan)
+    columns |= {key: number / finite for key, number in found.tallied.items()}
+    columns |= {key: np.full(len(finite), np.nan) for key in wanted.compared}
+    if known is not None and found.change is not None:
+        for key, column in found.change.columns(count, wanted).items():
+            columns[key][known] = column[known]
+    return columns
+
+
+def _by_pieces(rows: Values, pair: "_Pair | None", wanted: Wanted, scratch: Scratch) -> Summed:
+    """The sums with numpy, in pieces that stay in the cache."""
     pieces = _pieces(rows.shape[1])
     raw, moved = [], []
     counted = {key: np.zeros(len(rows)) for key in wanted.tallied}
@@ -69,16 +99,8 @@ def _sums(rows: Values, pair: "_Pair | None", wanted: Wanted, scratch: Scratch) 
             raw.append(raw_sums(source, wide, wanted, scratch))
         if pair:
             # Last, since it writes to `wide`.
-            here = (source, wide) if pair.all else (source[pair.which], wide[pair.which])
-            moved.append(change(*here, pair.before[:, piece], wanted, scratch))
-            if pair.renew:
-                # Here, where both are in the cache.
-                np.copyto(pair.before[:, piece], source)
-    total = _total(rows, raw, pieces, wanted)
-    found = columns(total, rows.shape[1], wanted, lambda row: finite_row(rows[row]).astype(np.float64))
-    finite = np.where(total.finite > 0, total.finite, np.nan)
-    found |= {key: number / finite for key, number in counted.items()}
-    return found | _changes(moved, pair, rows.shape, wanted)
+            moved.append(change(source, wide, pair.before[:, piece], wanted, scratch))
+    return Summed(_total(rows, raw, pieces, wanted), counted, together(moved) if moved else None)
 
 
 def _total(rows: Values, raw: list[Floats], pieces: list[slice], wanted: Wanted) -> Moments:
@@ -100,9 +122,8 @@ class _Pair:
     """The rows for which the step before is known."""
 
     which: Ints
-    all: bool
     before: Values
-    """Their values at the step before, shape (len(which), values)."""
+    """All rows at the step before, of the shape of the rows; those that are not known hold anything."""
     renew: bool
     """Whether they are to become those of this step."""
 
@@ -111,16 +132,7 @@ def _pair(rows: Values, before: Values | None, known: Bools | None, wanted: Want
     if not wanted.before or before is None or known is None or not rows.shape[1]:
         return None
     which = np.flatnonzero(known)
-    whole = len(which) == len(rows)
-    return _Pair(which, whole, before if whole else before[which], renew) if len(which) else None
-
-
-def _changes(moved: list[Change], pair: _Pair | None, shape: tuple[int, ...], wanted: Wanted) -> dict[str, Floats]:
-    found = {key: np.full(shape[0], np.nan) for key in wanted.compared}
-    if moved and pair:
-        for key, column in together(moved).columns(shape[1], wanted).items():
-            found[key][pair.which] = column
-    return found
+    return _Pair(which, before, renew) if len(which) else None
 
 
 def _pieces(length: int) -> list[slice]:

@@ -5,10 +5,10 @@ LeVeque, Updating formulae and a pairwise algorithm for computing sample varianc
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
 
 import numpy as np
 
+from mlcheck.records import dataclass, names
 from mlcheck.store.tensors.keys import Wanted
 from mlcheck.store.tensors.scratch import Floats, Scratch, Values, counts, dots, sums
 
@@ -44,25 +44,28 @@ class Moments:
         return cls(zero, zero, zero, np.full(rows, np.inf), np.full(rows, -np.inf), zero, zero, zero, zero)
 
     def together(self) -> "Moments":
-        """Of all parts as one tensor."""
-        number = np.maximum(self.finite, 1)
-        overall = np.sum(self.total) / max(float(np.sum(self.finite)), 1.0)
-        between = self.finite * np.square(self.total / number - overall)
+        """Of all parts as one: fields of shape (parts, n) become (n,), those of shape (parts,) become (1,)."""
+        finite, nan, zeros, low, high, total, absolute, square, deviation = (
+            column.reshape(len(column), -1) for column in self.columns()
+        )
+        number = np.maximum(finite, 1)
+        overall = np.sum(total, axis=0) / np.maximum(np.sum(finite, axis=0), 1)
+        between = finite * np.square(total / number - overall)
         return Moments(
-            _sum(self.finite),
-            _sum(self.nan),
-            _sum(self.zeros),
-            np.min(self.low, keepdims=True),
-            np.max(self.high, keepdims=True),
-            _sum(self.total),
-            _sum(self.absolute),
-            _sum(self.square),
-            _sum(self.deviation + between),
+            np.sum(finite, axis=0),
+            np.sum(nan, axis=0),
+            np.sum(zeros, axis=0),
+            np.min(low, axis=0),
+            np.max(high, axis=0),
+            np.sum(total, axis=0),
+            np.sum(absolute, axis=0),
+            np.sum(square, axis=0),
+            np.sum(deviation + between, axis=0),
         )
 
-
-def _sum(parts: Floats) -> Floats:
-    return np.array([np.add.reduce(parts)])
+    def columns(self) -> tuple[Floats, ...]:
+        """All fields, in their order."""
+        return tuple(getattr(self, one) for one in names(Moments))
 
 
 def raw_sums(source: Values, wide: Floats, wanted: Wanted, scratch: Scratch) -> Floats:
@@ -107,7 +110,7 @@ def completed(raw: Floats, lengths: Floats, wanted: Wanted, again: Callable[[int
     bad = np.flatnonzero(~finite)
     if not len(bad):
         return found
-    columns = np.array([getattr(found, one.name) for one in fields(found)])
+    columns = np.array(found.columns())
     for part in bad:
         columns[:, part] = _of_some(again(int(part)))
     return Moments(*columns)
@@ -133,7 +136,9 @@ def _of_some(values: Floats) -> tuple[float, ...]:
     return float(len(known)), nan, zeros, low, high, total, absolute, square, deviation
 
 
-def columns(found: Moments, count: int, wanted: Wanted, finite_values: Callable[[int], Floats]) -> dict[str, Floats]:
+def moment_columns(
+    found: Moments, count: int, wanted: Wanted, finite_values: Callable[[int], Floats]
+) -> dict[str, Floats]:
     """Statistics from complete sums; those of a tensor with no finite value are NaN, but for counts.
 
     `finite_values` gives the finite values of a row as float64: the sums of very large and very small numbers are left to numpy, so

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
+from mlcheck.records import dataclass, field
 from mlcheck.store.tensors.class_ids import NONE, ClassIds
 from mlcheck.store.tensors.confusion import Pairs
 from mlcheck.store.tensors.scratch import Ints

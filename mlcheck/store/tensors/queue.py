@@ -1,9 +1,8 @@
 """Small tensors wait until they fill a block, then they are measured together; what is compared over steps is kept."""
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
+from mlcheck.records import dataclass, field
 from mlcheck.store.tensors.keys import Wanted
 from mlcheck.store.tensors.layout import Layout
 from mlcheck.store.tensors.measure import Measured, measure
@@ -48,7 +47,7 @@ class Queue:
         capacity = max(1, min(PIECE // max(size, 1), _MOST_ROWS))
         self._wanted, self._layout, self._table, self._scratch = wanted, layout, table, scratch
         self._rows: Values = np.empty((capacity, size), dtype=dtype)
-        self._before: Values | None = np.empty((capacity, size), dtype=dtype) if wanted.before else None
+        self._before: Values | None = np.zeros((capacity, size), dtype=dtype) if wanted.before else None
         self._known = np.zeros(capacity, dtype=np.bool_)
         self._memories: list[Memory] = []
         self._numbers: list[int] = []

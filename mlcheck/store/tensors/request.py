@@ -1,9 +1,9 @@
 """What the selected rules need to know of tensors: only that is computed (language.md fix 14)."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from mlcheck.records import dataclass, field
 from mlcheck.store.roles import RoleOverride, assign
 from mlcheck.store.series import Hints
 

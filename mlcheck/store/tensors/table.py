@@ -1,10 +1,10 @@
 """Rows of statistics of many tensors as they come, and sorted by tensor at the end."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from mlcheck.records import dataclass
 from mlcheck.store.tensors.scratch import Floats, Ints
 
 

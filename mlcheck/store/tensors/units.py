@@ -4,10 +4,11 @@ A unit is measured over its finite values; the layout says where it lies (layout
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
+from mlcheck.records import dataclass, field
+from mlcheck.store.tensors.compiled import unit_sums
 from mlcheck.store.tensors.keys import Range, Wanted
 from mlcheck.store.tensors.layout import Layout
 from mlcheck.store.tensors.scratch import PIECE, Bools, Floats, Ints, Values
@@ -52,6 +53,25 @@ def outside_counts(rows: Values, place: Layout, ranges: Sequence[Range]) -> list
     return found
 
 
+def unit_statistics(rows: Values, place: Layout, wanted: Wanted) -> tuple[dict[str, Floats], list[Ints]]:
+    """What `channel_statistics` says of n tensors, and what `outside_counts` says of the ranges that are wanted."""
+    ranges = [one for _, one in wanted.ranges]
+    if not (wanted.channels or ranges):
+        return {}, []
+    sums = unit_sums(rows, place, ranges) if rows.shape[1] else None
+    if sums is None:
+        return channel_statistics(rows, place, wanted), outside_counts(rows, place, ranges) if ranges else []
+    found: dict[str, Floats] = {}
+    if wanted.channels & _EXTREMES:
+        # Of values that are not finite, none is constant.
+        all_finite = sums.finite == place.before * place.after
+        low, high = np.where(all_finite, sums.low, np.nan), np.where(all_finite, sums.high, np.nan)
+        found |= _extremes(low, high, place)
+    if wanted.channels - _EXTREMES:
+        found |= _spread(sums.finite, sums.total, sums.deviation, sums.low == sums.high)
+    return {key: found[key] for key in wanted.channels}, sums.outside
+
+
 def channel_statistics(rows: Values, place: Layout, wanted: Wanted) -> dict[str, Floats]:
     """Of the units of n tensors, each float64 of shape (n,). `rows` has shape (n, values).
 
@@ -77,10 +97,14 @@ def _of_extremes(rows: Values, place: Layout) -> dict[str, Floats]:
         # A NaN stays: a unit that holds one is neither zero nor constant.
         low[:, units] = np.minimum(low[:, units], block.min(axis=(1, 3)))
         high[:, units] = np.maximum(high[:, units], block.max(axis=(1, 3)))
+    return _extremes(low, high, place)
+
+
+def _extremes(low: Floats, high: Floats, place: Layout) -> dict[str, Floats]:
     same = (low == high) & np.isfinite(low)
     constant = np.mean(same, axis=1)
     if place.before * place.after < 2:
-        constant = np.full(len(rows), np.nan)
+        constant = np.full(len(low), np.nan)
     return {"channel_zero": np.mean(same & (low == 0), axis=1), "channel_constant": constant}
 
 
@@ -100,8 +124,12 @@ def _of_spread(rows: Values, place: Layout) -> dict[str, Floats]:
         total[:, units] += added
         low[:, units] = np.minimum(low[:, units], np.min(wide, axis=(1, 3), where=finite, initial=np.inf))
         high[:, units] = np.maximum(high[:, units], np.max(wide, axis=(1, 3), where=finite, initial=-np.inf))
+    return _spread(number, total, deviation, low == high)
+
+
+def _spread(number: Floats, total: Floats, deviation: Floats, constant: Bools) -> dict[str, Floats]:
     mean = np.where(number > 0, total / number, np.nan)
-    std = np.where(number > 1, np.where(low == high, 0.0, np.sqrt(deviation / number)), np.nan)
+    std = np.where(number > 1, np.where(constant, 0.0, np.sqrt(deviation / number)), np.nan)
     size = np.abs(mean)
     shift = np.where(std > 0, size / std, np.where(size > 0, np.inf, 0.0))
     shift[np.isnan(std)] = np.nan

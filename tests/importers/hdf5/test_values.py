@@ -247,6 +247,6 @@ def test_headers_say_what_the_library_says(tmp_path, libver, monkeypatch):
         ]
 
     quick = seen()
-    monkeypatch.setattr(walk, "plain_data_set", lambda block: None)
+    monkeypatch.setattr(walk, "plain_data_sets", lambda descriptor, addresses, base: [None] * len(addresses))
     assert quick == seen()
     assert len(quick) == 4 * 8

@@ -1,275 +1,35 @@
-"""Settings from `mlcheck.toml` or `[tool.mlcheck]` in `pyproject.toml`, from `MLCHECK_…` variables and from profiles: validated, and every
-unknown key an error with a suggestion. What stands higher wins, key by key: command line, environment, file, profile, the rule itself.
-"""
+"""Each key of a configuration file, checked for its type and its value; errors name the file and the key."""
 
 import datetime
 import math
-import os
 import re
-import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
-from fnmatch import fnmatchcase
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from mlcheck.errors import ConfigError, did_you_mean
-
-FILE_NAME = "mlcheck.toml"
-BASELINE_FILE = ".mlcheck-baseline.json"
-"""Where `mlcheck baseline write` writes, and where a scan looks, unless another file is named."""
-Scalar = str | float | bool
-
-FAIL_ON = ("error", "warning", "info", "never")
-SEVERITIES = ("error", "warning", "info")
-LEAST_CHARS = 2_000
-"""Fewer characters hold no Markdown report that says what it must."""
-
-
-@dataclass(frozen=True, slots=True)
-class RuleSettings:
-    """What the user set for one rule."""
-
-    severity: str | None = None
-    """error, warning, info, or off."""
-    params: Mapping[str, Scalar] = field(default_factory=dict)
-    source: str = field(default="configuration", compare=False)
-    """The file that says so, for errors."""
+from mlcheck.settings.model import (
+    ACROSS,
+    FAIL_ON,
+    LEAST_CHARS,
+    PROFILES,
+    SEVERITIES,
+    CompareValue,
+    Group,
+    Limit,
+    RoleSetting,
+    RuleSettings,
+    RunSettings,
+    Settings,
+    Suppression,
+    keys,
+)
 
 
-@dataclass(frozen=True, slots=True)
-class RoleSetting:
-    """A role that the user gives to the tags that match a pattern."""
-
-    pattern: str
-    """Glob over the tag, or over the series' name with its directory; case matters."""
-    role: str
-    labels: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Suppression:
-    """Findings that the user knows of and does not want to fail on: all of its conditions hold."""
-
-    reason: str
-    rule: str = "*"
-    """Id or name, or a glob over either."""
-    run: str = "*"
-    """Glob over the run's name, its path or its lane."""
-    series: str = "*"
-    """Glob over the names of the series that were judged."""
-    steps: tuple[int, int] | None = None
-    """First and last step; a finding that reaches beyond them is not meant."""
-    expires: datetime.date | None = None
-    """The last day on which it holds."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunSettings:
-    """What holds for some runs only."""
-
-    match: Sequence[str]
-    """Globs over the run's name, path or lane."""
-    rules: Mapping[str, RuleSettings] = field(default_factory=dict)
-    regime: str | None = None
-
-    def fits(self, *words: str) -> bool:
-        """Whether a run of this name, path and lane is meant."""
-        return any(fnmatchcase(word, glob) for glob in self.match for word in words)
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Repeated runs that are judged together (language.md fix 5)."""
-
-    pattern: str
-    """Regular expression over the run's name; runs whose names are equal outside of its groups belong together: `lr1-seed(\\d+)`."""
-    across: str = "all"
-    """any: each finding stands for itself; majority, all: in that many of the runs that could be judged."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """A limit that `mlcheck learn` took from good runs."""
-
-    run: str
-    """Glob over the run's name or lane."""
-    series: str
-    """Name of the series; empty for a number of the whole run."""
-    statistic: str
-    """best, final, median, step_seconds."""
-    high: float | None
-    """The run may reach up to this; None where it is harmful to be low."""
-    low: float | None
-    usual: float
-    """Median of the good runs."""
-    noise: float
-    """Their standard deviation, or the noise within them if that is greater."""
-    runs: int
-    """Good runs that it is taken from."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """All that a configuration file can say. Field names are the keys of the file, with `-` for `_`."""
-
-    select: Sequence[str] = ()
-    ignore: Sequence[str] = ()
-    fail_on: str | None = None
-    fail_when: str | None = None
-    """any, all, or a share of the runs, such as `20%`."""
-    min_severity: str | None = None
-    output: Sequence[str] = ()
-    max_chars: int | None = None
-    """Longest Markdown."""
-    regime: str | None = None
-    strict: bool = False
-    jobs: int | None = None
-    rules_dirs: Sequence[str] = ()
-    """`rules-dirs`: more directories with rule files, relative to the configuration file."""
-    roles: Sequence[RoleSetting] = ()
-    rules: Mapping[str, RuleSettings] = field(default_factory=dict)
-    """By rule id or name."""
-    runs: Sequence[RunSettings] = ()
-    """Settings for the runs that match; a later table wins."""
-    groups: Sequence[Group] = ()
-    limits: Sequence[Limit] = ()
-    """What `mlcheck learn` wrote."""
-    suppress: Sequence[Suppression] = ()
-    baseline: str | None = None
-    """Findings that are accepted: a file that `mlcheck baseline write` wrote, relative to the configuration file."""
-    require: Sequence[str] = ()
-    expect: Sequence[str] = ()
-    """`runs=2`, `min-steps=100`, `metric=loss`."""
-    allow_empty: bool = False
-    profile: str | None = None
-    """A set of settings under a name: smoke."""
-    path: str | None = None
-    """The file that they came from."""
-    origins: Mapping[str, str] = field(default_factory=dict)
-    """Key to where its value came from, for every key that was set."""
-
-
-ACROSS = ("any", "majority", "all")
-"""How many runs of a group must have a finding."""
-PROFILES = ("smoke",)
-"""Names of the files in `profiles/`."""
-
-
-def keys() -> list[str]:
-    """All keys of a configuration file."""
-    return [one.name.replace("_", "-") for one in fields(Settings) if one.name not in ("path", "origins")]
-
-
-def over(upper: Settings, lower: Settings) -> Settings:
-    """Two layers as one: each key that the upper one sets wins, rules and roles one by one, lists of tables together."""
-    values: dict[str, Any] = {}
-    for key in upper.origins:
-        name = key.replace("-", "_")
-        mine, theirs = getattr(upper, name), getattr(lower, name)
-        if name == "rules":
-            values[name] = {**theirs, **{rule: _merged(theirs.get(rule), one) for rule, one in mine.items()}}
-        elif name in ("roles", "runs", "groups", "limits", "suppress"):
-            # The first role that matches wins, and the last table for a run.
-            values[name] = (*mine, *theirs) if name == "roles" else (*theirs, *mine)
-        else:
-            values[name] = mine
-    path = upper.path or lower.path
-    return replace(lower, **values, path=path, origins={**lower.origins, **upper.origins})
-
-
-def _merged(lower: RuleSettings | None, upper: RuleSettings) -> RuleSettings:
-    if lower is None:
-        return upper
-    return RuleSettings(upper.severity or lower.severity, {**lower.params, **upper.params}, upper.source)
-
-
-PREFIX = "MLCHECK_"
-_FROM_ENVIRONMENT = (
-    "select", "ignore", "fail-on", "fail-when", "min-severity", "output", "max-chars", "regime", "strict", "jobs", "rules-dirs",
-    "baseline", "require", "expect", "allow-empty", "profile",
-)  # fmt: skip
-"""Keys whose value fits into a variable."""
-
-
-def from_environment(environment: Mapping[str, str] | None = None) -> Settings:
-    """What variables such as `MLCHECK_FAIL_ON` say; lists are separated by commas, an empty one says nothing. Raises ConfigError."""
-    given = os.environ if environment is None else environment
-    data: dict[str, Any] = {}
-    for key in _FROM_ENVIRONMENT:
-        text = given.get(variable(key), "").strip()
-        if text:
-            data[key] = _typed(key, text)
-    settings = _Checker(Path("the environment")).settings(data)
-    return replace(settings, path=None, origins={key: variable(key) for key in data})
-
-
-def variable(key: str) -> str:
-    """`MLCHECK_FAIL_ON` for `fail-on`."""
-    return PREFIX + key.replace("-", "_").upper()
-
-
-def _typed(key: str, text: str) -> Any:
-    if key in ("select", "ignore", "output", "rules-dirs", "require", "expect"):
-        return [word.strip() for word in text.split(",") if word.strip()]
-    if key in ("strict", "allow-empty"):
-        return {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}.get(text.lower(), text)
-    return int(text) if key in ("jobs", "max-chars") and text.isdecimal() else text
-
-
-def profile(name: str) -> Settings:
-    """The settings of a profile. Raises ConfigError for one that there is not."""
-    from importlib.resources import files
-
-    if name not in PROFILES:
-        raise ConfigError(f"no profile {name!r}; {did_you_mean(name, PROFILES) or 'known: ' + ', '.join(PROFILES)}")
-    text = files("mlcheck").joinpath(f"profiles/{name}.toml").read_text(encoding="utf-8")
-    settings = _Checker(Path(f"profile {name}")).settings(tomllib.loads(text))
-    return replace(settings, path=None, origins=dict.fromkeys(settings.origins, f"profile {name}"))
-
-
-def find(start: Path) -> Path | None:
-    """The nearest configuration file: `mlcheck.toml`, or a `pyproject.toml` with `[tool.mlcheck]`, in `start` or above it."""
-    for directory in (start, *start.parents):
-        own = directory / FILE_NAME
-        if own.is_file():
-            return own
-        project = directory / "pyproject.toml"
-        if project.is_file() and "mlcheck" in _tools(project):
-            return project
-    return None
-
-
-def load(path: Path) -> Settings:
-    """Read and check one configuration file. Raises ConfigError naming the file and the key."""
-    data = _read(path)
-    if path.name == "pyproject.toml":
-        data = _tools(path).get("mlcheck", {})
-        if not isinstance(data, dict):
-            raise ConfigError(f"{path}: `tool.mlcheck` must be a table, not {data!r}")
+def checked(path: Path, data: Mapping[str, Any]) -> Settings:
+    """The settings of a table that came from this file. Raises ConfigError naming the file and the key."""
     return _Checker(path).settings(data)
-
-
-def _tools(path: Path) -> dict[str, Any]:
-    """The table `tool` of a pyproject.toml; empty for one that has none."""
-    tools = _read(path).get("tool", {})
-    return tools if isinstance(tools, dict) else {}
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        with open(path, "rb") as file:
-            return tomllib.load(file)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file") from None
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (RecursionError, ValueError) as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from None
 
 
 class _Checker:
@@ -306,6 +66,7 @@ class _Checker:
             "expect": self.words,
             "allow-empty": self.flag,
             "profile": lambda key, value: self.choice(key, value, PROFILES),
+            "compare": self.compare,
         }
         values = {}
         for key, value in data.items():
@@ -320,6 +81,18 @@ class _Checker:
         if isinstance(value, list) and all(isinstance(one, str) for one in value):
             return tuple(value)
         raise self.fail(f"`{key}` must be a list of words, not {value!r}")
+
+    def compare(self, key: str, value: Any) -> dict[str, CompareValue]:
+        from mlcheck.settings.compare import BY_KEY, from_file
+
+        table = self.table(key, value, tuple(BY_KEY))
+        found = {}
+        for name, one in table.items():
+            try:
+                found[name] = CompareValue(from_file(BY_KEY[name], one, self.path.parent), str(self.path))
+            except ValueError as error:
+                raise self.fail(f"`{key}.{name}` {error}") from None
+        return found
 
     def text(self, key: str, value: Any) -> str:
         if not isinstance(value, str):

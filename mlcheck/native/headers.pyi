@@ -1,0 +1,8 @@
+"""Object headers of HDF5 files, in C."""
+
+from typing_extensions import Buffer
+
+def plain(descriptor: int, offsets: Buffer, /) -> list[tuple[bytes, int, int, int] | None]:
+    """What the header at each offset (int64, bytes) of an open file says, as `importers.hdf5.headers.plain_data_set` does: messages for
+    shape and type, address, bytes and number of attributes; None where it is not that of a plain data set.
+    """
