@@ -33,7 +33,7 @@ def _is_judged(one: Series) -> bool:
 def _shared(series: Sequence[Series]) -> str | None:
     metrics = {one.labels["metric"] for one in series if _is_judged(one)}
     first = {metric.partition("/")[0] for metric in metrics}
-    if len(first) != 1 or any("/" not in metric for metric in metrics) or not any(one.role == "loss" for one in series):
+    if len(first) != 1 or any("/" not in metric for metric in metrics):
         return None
     (word,) = first
     said = assign(word, "", "scalar", Hints())

@@ -21,6 +21,11 @@ def test_a_word_that_all_share_is_left_out() -> None:
     }
 
 
+def test_an_error_alone_is_what_is_minimised() -> None:
+    run = build_run("run", "run", [("", imported(raw("forecast/train_mse", TEN), raw("forecast/val_mse", TEN)))])
+    assert by_tag(run.series, "forecast/train_mse").role == "loss"
+
+
 def test_so_are_two_of_them() -> None:
     assert metrics("mnist/run3/train_loss", "mnist/run3/val_acc") == {
         "mnist/run3/train_loss": "loss",
@@ -35,8 +40,8 @@ def test_other_series_need_not_have_it() -> None:
 
 @pytest.mark.parametrize(
     "tags",
-    [("encoder/loss", "decoder/loss"), ("wine/train_loss", "accuracy"), ("encoder/accuracy", "encoder/f1")],
-    ids=["two models", "one without", "no loss"],
+    [("encoder/loss", "decoder/loss"), ("wine/train_loss", "accuracy")],
+    ids=["two models", "one without"],
 )
 def test_what_only_some_have_stays(tags: tuple[str, ...]) -> None:
     found = metrics(*tags)
