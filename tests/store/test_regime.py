@@ -49,6 +49,7 @@ def regime_of(tags: list[str], facts: list[Fact] | None = None, part: str = "") 
         (["critic_loss", "generator_loss"], "gan"),
         (["critic_loss", "actor_loss", "gradient_penalty"], "rl"),
         (["train_loss", "lr/unet"], "supervised"),
+        (["unet/epoch_loss", "unet/val_dice"], "supervised"),
         (["d_a"], "unknown"),
         (["loss", "align"], "unknown"),
     ],
