@@ -21,7 +21,7 @@ from bench.accuracy.data import Split, generator
 from bench.accuracy.harness import HALVES, Recipe, require
 
 Program = Callable[[Path, int, bool], None]
-HELD_OUT = HALVES[2]
+SEEN = HALVES[1]
 NOT_LEARNING = ("loss-not-decreasing", "metric-at-chance", "underfit")
 """Nothing is learned from the training data."""
 STUCK = ("loss-plateau", *NOT_LEARNING)
@@ -39,8 +39,8 @@ def into(found: list[Recipe]) -> Callable[..., Callable[[Program], Program]]:
         def keep(build: Program) -> Program:
             name = f"forum-{build.__name__.replace('_', '-')}"
             about = {"scalars_only": not dumps, "framework": framework, "logger": logger}
-            found.append(Recipe(f"{name}-faulty", kind, HELD_OUT, _version(build, True), expects, **about, **more))
-            found.append(Recipe(f"{name}-fixed", "healthy", HELD_OUT, _version(build, False), **about))
+            found.append(Recipe(f"{name}-faulty", kind, SEEN, _version(build, True), expects, **about, **more))
+            found.append(Recipe(f"{name}-fixed", "healthy", SEEN, _version(build, False), **about))
             return build
 
         return keep

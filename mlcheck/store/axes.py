@@ -20,16 +20,30 @@ def with_axes(series: Sequence[Series]) -> list[Series]:
     `progress` where what is called a time only counts up.
 
     A loop that logs batches by iteration and validation by epoch writes both as steps (formats.md §1.14). The epochs are those that
-    count one by one, last for at least half of the run's wall time, and end at less than a fifth of its last step. The other way
+    count one by one, last for at least half of the run's wall time, and end at a fifth of its last step or before. The other way
     round, a tag that speaks of epochs (Ludwig's `epoch_loss`) whose steps end where the run's iterations end is on steps.
     """
     series = _with_counters(series)
-    dense = [one for one in series if one.kind == "scalar" and len(one) > 1 and one.axis == "step" and _counts(one)]
+    on_steps = [one for one in series if len(one) > 1 and one.axis == "step" and _counts(one)]
+    dense = [one for one in on_steps if one.kind == "scalar"]
     if not dense:
         return list(series)
     longest = max(dense, key=lambda one: int(one.steps.max()))
     last, span = int(longest.steps.max()), _span(longest)
-    return [_placed(one, longest, last, span) for one in series]
+    series = [_placed(one, longest, last, span) for one in series]
+    tensors = [one for one in on_steps if one.kind == "tensor"]
+    return _beside_tensors(series, tensors, last) if tensors else series
+
+
+def _beside_tensors(series: list[Series], tensors: list[Series], last: int) -> list[Series]:
+    """Where tensors were dumped by iteration and every scalar stands at an epoch, none of them tells of the iterations. Dumps have
+    no wall times; where they have, a series must span as much of theirs as another scalar would.
+    """
+    longest = max(tensors, key=lambda one: int(one.steps.max()))
+    ends, span = int(longest.steps.max()), _span(longest)
+    if SHORTER * max(last, 1) > ends:
+        return series
+    return [_placed(one, longest, ends, span or _span(one)) if one.kind == "scalar" else one for one in series]
 
 
 COUNTER_POINTS = 5
@@ -64,7 +78,7 @@ def _placed(one: Series, longest: Series, last: int, span: float) -> Series:
         return replace(one, labels=labels, reason=f"{one.reason}; its steps end where the run's steps end")
     if "axis" in one.labels or not _counts(one) or spacing != 1 or len(steps) < 3 or SHORTER * max(mine, 1) > last:
         return one
-    if span > 0 and _span(one) >= SHARED_TIME * span and len(steps) >= 0.9 * (mine - int(steps[0]) + 1):
+    if _span(one) >= SHARED_TIME * span > 0 and len(steps) >= 0.9 * (mine - int(steps[0]) + 1):
         labels = {**one.labels, "axis": "epoch"}
         return replace(
             one, labels=labels, reason=f"{one.reason}; counts one by one while {longest.name} counts to {last:,}"

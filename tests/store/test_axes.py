@@ -32,3 +32,26 @@ def test_times_that_count_up(tag: str, values: np.ndarray, expected: str) -> Non
 def test_a_few_points_are_not_enough_for_a_counter() -> None:
     run = build_run("run", "run", [("", imported(raw("time/batch", range(4), [1.0, 2.0, 3.0, 4.0])))])
     assert by_tag(run.series, "time/batch").role == "step_time"
+
+
+def test_epochs_beside_dumps_that_count_iterations() -> None:
+    """A loop that logs each epoch and dumps weights by iteration: the dump is as long as the training."""
+    logged = imported(raw("loss", range(1, 26)), raw("val_loss", range(1, 26)))
+    dumped = imported(raw("weights/fc1", range(1, 762, 40), kind="tensor", wall=float("nan")), path="dump.h5")
+    run = build_run("run", "run", [("", logged), ("", dumped)])
+    assert [by_tag(run.series, name).axis for name in ("loss", "val_loss", "weights/fc1")] == ["epoch", "epoch", "step"]
+
+
+def test_dumps_that_are_no_longer_than_the_scalars_leave_them_on_steps() -> None:
+    logged = imported(raw("loss", range(1, 26)))
+    dumped = imported(raw("weights/fc1", range(1, 100, 20), kind="tensor", wall=float("nan")), path="dump.h5")
+    run = build_run("run", "run", [("", logged), ("", dumped)])
+    assert by_tag(run.series, "loss").axis == "step"
+
+
+def test_sparse_scalars_beside_dumps_stay_on_steps() -> None:
+    """Every tenth step of the first quarter: the dump alone went on."""
+    logged = imported(raw("loss", range(0, 150, 10)))
+    dumped = imported(raw("weights/fc1", range(1, 800, 40), kind="tensor", wall=float("nan")), path="dump.h5")
+    run = build_run("run", "run", [("", logged), ("", dumped)])
+    assert by_tag(run.series, "loss").axis == "step"
