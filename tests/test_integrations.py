@@ -412,7 +412,7 @@ def test_the_queries_of_the_skill_find_something(tmp_path: Path) -> None:
         for query in queries
     ]
     assert json.loads(found[0])["exit_code"] == 1
-    assert found[1].splitlines()[0].startswith("error\tLOS003\tdiverging\t650\t")
+    assert found[1].splitlines()[0].startswith("error\tLOS003\tdiverging\t639\t")
     assert found[2] == "diverging\tval/loss\t0.1126429\t543\n"
 
 

@@ -80,8 +80,16 @@ def test_pyproject_counts_only_with_our_table(tmp_path: Path) -> None:
     found = settings.find(below)
     assert found == tmp_path / "pyproject.toml"
     assert settings.load(found).fail_on == "never"
+    (tmp_path / "pyproject.toml").write_text('[tool."ml\\u0063heck"]\nfail-on = "never"\n')
+    assert settings.find(below) == tmp_path / "pyproject.toml"
     (tmp_path / "a" / "mlcheck.toml").write_text("")
     assert settings.find(below) == tmp_path / "a" / "mlcheck.toml"
+
+
+def test_a_pyproject_that_is_none_is_an_error_where_it_may_be_ours(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.mlcheck\n")
+    with pytest.raises(ConfigError, match="not TOML"):
+        settings.find(tmp_path)
 
 
 def test_a_file_that_is_no_text(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 python -m bench.accuracy.score --root /tmp/accuracy --half development [-o docs/accuracy.md] [--no-peers] [--jobs 2]
 
-Prints the page, and writes it where `-o` says. `--half all` scores all, each in a section of its own.
+Prints the page, and writes it where `-o` says. `--half all` scores all that have runs, each in a section of its own.
 """
 
 import argparse
@@ -75,9 +75,10 @@ def main() -> None:
     halves = []
     for half in HALVES if given.half == "all" else (given.half,):
         found = [one for one in labels(given.root, half) if fnmatch.fnmatchcase(one.recipe, given.only)]
-        if not found:
-            sys.exit(f"{given.root / half}: no labelled runs; python -m bench.accuracy.train makes them")
-        halves.append(judged(found, half, tools, given.jobs))
+        if found:
+            halves.append(judged(found, half, tools, given.jobs))
+    if not halves:
+        sys.exit(f"{given.root}: no labelled runs of {given.half}; python -m bench.accuracy.train makes them")
     from mlcheck import __version__
 
     text = page(halves, datetime.date.today().isoformat(), __version__)

@@ -120,6 +120,8 @@ class Binding:
         self.keys = {name: statistic_key(rule.statistics[name], params) for name in rule.inputs}
         self.found = {name: self._matching(name) for name, spec in rule.inputs.items() if spec.alias is None}
         self._candidates: dict[str, _Candidates] = {}
+        self.groups: dict[tuple[frozenset[str], str], tuple[tuple[str, ...], tuple[str, ...]]] = {}
+        """For the inputs and the label of a reduction: the inputs that it takes as they are, and the labels that choose its members."""
         self.shared: dict[Hashable, Value] = {}
         """Reductions over labels, by expression and group; expressions live as long as the rule."""
         self.label_names = {
@@ -339,17 +341,21 @@ class RuleScope:
         """See `lang.values.Scope`."""
         if not names.isdisjoint(self.extra):
             return None
-        specs = self.binding.rule.inputs
-        all_inputs = sorted({specs[name].alias or name for name in names if name in specs})
-        varying = self._varying(names)
-        fixed = tuple(
-            (name, None if (series := self.combination.series.get(name)) is None else series.name)
-            for name in all_inputs
-            if name not in varying
-        )
-        relevant = frozenset().union(*(self.binding.label_names[name] for name in all_inputs)) - {label}
+        known = self.binding.groups.get((names, label))
+        if known is None:
+            specs = self.binding.rule.inputs
+            all_inputs = sorted({specs[name].alias or name for name in names if name in specs})
+            varying = self._varying(names)
+            relevant = frozenset().union(*(self.binding.label_names[name] for name in all_inputs)) - {label}
+            known = tuple(name for name in all_inputs if name not in varying), tuple(sorted(relevant))
+            self.binding.groups[names, label] = known
+        fixed = [(name, self.combination.series.get(name)) for name in known[0]]
         labels = self.combination.labels
-        return label, fixed, tuple((one, labels[one]) for one in sorted(relevant) if one in labels)
+        return (
+            label,
+            tuple((name, None if series is None else series.name) for name, series in fixed),
+            tuple((one, labels[one]) for one in known[1] if one in labels),
+        )
 
     def _varying(self, names: frozenset[str]) -> list[str]:
         """The inputs that vary over the members of an `among`.

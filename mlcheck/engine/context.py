@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mlcheck.lang import memory
 from mlcheck.lang.bounds import Range, Unknown, range_of
+from mlcheck.lang.kept import Kept, remembered
 from mlcheck.lang.values import Axis, Column
 from mlcheck.records import replace
 from mlcheck.store.comparison import COMPARISON_ROLES
@@ -15,6 +16,9 @@ from mlcheck.store.series import Run, Series
 
 UNJUDGED_ROLES = frozenset({"placeholder", "hparams", "meta", "final_summary"})
 """Series that are no history of the training: they do not stretch the range of the run."""
+
+SHORT = 4096
+"""Points up to which axes with the same steps are looked for, so that their series are judged together."""
 
 SCALAR_STATISTICS = frozenset({"value", "nan", "inf", "nonfinite", "count", "l2"})
 """What a scalar series answers (language.md, keys of a rule file); `l2` is its magnitude, as that of a tensor of one value."""
@@ -105,6 +109,8 @@ class RunContext:
         self.run = run
         self.baseline = [_repeated(series, one.name) for one in baseline for series in one.series]
         self.logged = [s for s in run.series if s.kind != "fact"]
+        self._kept = Kept()
+        self._places: dict[tuple[str, bytes], int] = {}
         self._axes: dict[tuple[str, str], Axis] = {}
         self._columns: dict[tuple[str, str, str], Column] = {}
         self._value_ranges: dict[tuple[str, str], Range] = {}
@@ -173,10 +179,24 @@ class RunContext:
             source = series.live if rows == "live" else series
             first, last = self.range(series.axis)
             per_epoch = 1.0 if series.axis == "epoch" else self._steps_per_epoch if series.axis == "step" else None
-            made = Axis(source.steps, source.wall_times, series.axis, float(first), float(last), per_epoch)
+            made = Axis(
+                source.steps,
+                source.wall_times,
+                series.axis,
+                float(first),
+                float(last),
+                per_epoch,
+                kept=self._kept,
+                place=self._place(series.axis, source.steps),
+            )
             # Two threads may both have made one: the first stands for all.
             self._axes.setdefault(key, made)
         return self._axes[key]
+
+    def _place(self, axis: str, steps: NDArray[np.int64]) -> int | None:
+        if not 0 < len(steps) <= SHORT or not (steps[1:] > steps[:-1]).all():
+            return None
+        return self._places.setdefault((axis, steps.tobytes()), len(self._places))
 
     def has(self, series: Series, key: str) -> bool:
         """Whether the series can answer a statistic."""
@@ -187,11 +207,18 @@ class RunContext:
     def column(self, series: Series, key: str = "value", rows: str = "live") -> Column:
         """A statistic of a series as a column on its axis; KeyError when the series cannot answer it."""
         cache_key = (series.name, key, rows)
-        if cache_key not in self._columns:
+        known = self._columns.get(cache_key)
+        if known is not None and (key == "value" or series.kind != "scalar"):
+            return known
+
+        def made() -> Column:
             source = series.live if rows == "live" else series
-            better = series.labels.get("better")
-            self._columns.setdefault(cache_key, Column(_values(source, key), self.axis(series, rows), better))
-        return self._columns[cache_key]
+            return Column(_values(source, key), self.axis(series, rows), series.labels.get("better"))
+
+        derived = key != "value" and series.kind == "scalar"
+        return remembered(
+            self._columns, cache_key, self._kept, made, lambda found: found.values.nbytes if derived else 0
+        )
 
     def bounds(self, series: Series, key: str, rows: str) -> Range:
         """What a statistic of a series can be, from the least and greatest of its values and their NaN; Unknown where they do not tell."""

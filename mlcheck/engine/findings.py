@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from mlcheck.digests import sha256
 from mlcheck.engine import evidence
 from mlcheck.engine.context import RunContext
 from mlcheck.engine.verdict import Failed
@@ -30,12 +31,11 @@ def fingerprint(rule: str, run_lane: str, labels: Mapping[str, str], series: lis
     Names go through the lane's table too, since a part of a run may carry a timestamp. Labels count only where they do not come
     from a guess about a role: worker, category and feature tell apart findings over the same series.
     """
-    import hashlib
     import json
 
     stated = {key: labels[key] for key in ("worker", "category", "feature", "source") if key in labels}
     text = json.dumps([FINGERPRINT_SCHEME, rule, run_lane, stated, sorted(lane(name) for name in series)])
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return sha256(text.encode())[:32]
 
 
 def finding(

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from mlcheck.engine import context as contexts
 from mlcheck.engine.bind import Binding, Combination, JoinError, RuleScope, agree, join_labels
 from mlcheck.engine.context import RunContext
+from mlcheck.engine.lanes import FixedLets, judged_together, measures_everywhere
 from mlcheck.engine.rule import Rule
 from mlcheck.engine.verdict import BORDERLINE, Errored, Failed, Passed, Skip, Verdict, excess
 from mlcheck.lang.align import put
@@ -29,8 +31,6 @@ from mlcheck.store.tensors.request import TENSOR_FACTS, TENSOR_ROLES
 SHOWN_LABELS = (*sorted(JOIN_LABELS - {"run"}), "split", "source")
 NETWORK_ROLES = frozenset({"weight", "gradient", "activation", "grad_norm", "lr"})
 """What only a network that is trained by gradients has."""
-ANY_AXIS = ("points", "point", "%")
-"""Units that can be measured on every axis."""
 LOSS_SHAPE_CATEGORIES = frozenset({"loss", "generalisation"})
 """On a run of unknown regime these give no error (design.md §2)."""
 
@@ -81,8 +81,14 @@ def judge(rule: Rule, context: RunContext, params: Mapping[str, float | bool | s
     if not combinations:
         names = " and ".join(_what(rule, name) for name, spec in rule.inputs.items() if not spec.optional)
         yield Skip("input", f"{names}: logged, but not of the same thing (their labels differ)")
-    for combination in combinations:
-        yield _Case(rule, context, binding, combination).verdict()
+    fixed = FixedLets(rule, binding, combinations) if len(combinations) > 1 else None
+    together = judged_together(rule, binding, combinations, fixed)
+    for number, combination in enumerate(combinations):
+        if number in together.passed:
+            yield Passed(combination.labels)
+        else:
+            known = together.evaluators.get(number)
+            yield _Case(rule, context, binding, combination, fixed, known).verdict()
     for why, series in binding.undefined_beside():
         labels = {label: series.labels[label] for label in SHOWN_LABELS if label in series.labels}
         yield Skip("undefined", why, labels=labels)
@@ -108,14 +114,24 @@ def _what(rule: Rule, name: str) -> str:
 class _Case:
     """One combination."""
 
-    def __init__(self, rule: Rule, context: RunContext, binding: Binding, combination: Combination) -> None:
+    def __init__(
+        self,
+        rule: Rule,
+        context: RunContext,
+        binding: Binding,
+        combination: Combination,
+        fixed: FixedLets | None,
+        known: Evaluator | None,
+    ) -> None:
+        """`known`: an evaluator of it, where it was judged together with others and may fail."""
         self.rule = rule
         self.context = context
         self.binding = binding
         self.combination = combination
         self.labels = self._labels()
         self.scope = RuleScope(binding, combination)
-        self.evaluator = Evaluator(rule.lets, self.scope)
+        self.may_fail = known is not None
+        self.evaluator = known or Evaluator(rule.lets, self.scope, fixed)
 
     def _labels(self) -> dict[str, str]:
         found: dict[str, str] = {}
@@ -131,11 +147,12 @@ class _Case:
     def verdict(self) -> Verdict:
         """Judge it. An exception of the rule becomes a verdict of its own: the others are still judged."""
         try:
-            short = self._too_short()
-            if short:
-                return Skip("short", short, labels=self.labels)
-            if self._is_ruled_out():
-                return Passed(self.labels)
+            if not self.may_fail:
+                short = self._too_short()
+                if short:
+                    return Skip("short", short, labels=self.labels)
+                if self._is_ruled_out():
+                    return Passed(self.labels)
             condition = self.evaluator.evaluate(self.rule.when)
             if isinstance(condition, Column):
                 return self._point_rule(condition)
@@ -147,10 +164,7 @@ class _Case:
 
     def _is_ruled_out(self) -> bool:
         """Whether the ranges of the inputs prove that the condition holds nowhere, and no place or length can be wrong on their axis."""
-        terms = (self.rule.after, self.rule.until, self.rule.merge, *self.rule.patience)
-        if any(term is not None and term.unit not in ANY_AXIS for term in terms):
-            return False
-        return never_holds(self.rule.when, self.rule.lets, self.scope.leaf)
+        return measures_everywhere(self.rule) and never_holds(self.rule.when, self.rule.lets, self.scope.leaf)
 
     # What it stands on
 
@@ -291,7 +305,7 @@ class _Case:
         margin = self._margin(axis, worst_row, value, limit)
         judged = self._judged_series(axis)
         severity, reasons = self._severity(axis, spans, held, healed, margin, judged)
-        text = self._texts(axis, spans, held, worst_row, extra)
+        text = self._texts(axis, spans, held, worst_row, extra, judged)
         return Failed(
             labels=self.labels,
             series=judged,
@@ -397,7 +411,13 @@ class _Case:
         return is_true(value)
 
     def _texts(
-        self, axis: Axis, spans: list[Span], held: NDArray[np.bool_], row: int, extra: Mapping[str, Value]
+        self,
+        axis: Axis,
+        spans: list[Span],
+        held: NDArray[np.bool_],
+        row: int,
+        extra: Mapping[str, Value],
+        judged: list[Series],
     ) -> dict[str, str]:
         inside = self._inside(axis, spans, held)
         templates = {
@@ -413,7 +433,6 @@ class _Case:
             "axis": axis.kind,
             "regime": self.context.run.regime.name,
         }
-        judged = self._judged_series(axis)
         # What stands only inside `among`, such as a loss beside a tensor, is a witness and not what the sentence is about.
         direct = {s.name for name, s in self.combination.series.items() if s and name not in self.binding.among}
         named = [s for s in judged if s.name in direct and "repeat" not in s.labels] or judged
@@ -429,7 +448,7 @@ class _Case:
         elif isinstance(self.binding.params.get(name), str):
             return str(self.binding.params[name])
         else:
-            found = self.evaluator.evaluate(_name_expression(name, self.rule))
+            found = self.evaluator.evaluate(_name_expression(name))
         if isinstance(found, Column):
             found = float(_spread(found, axis)[row])
         return int(found) if float(found).is_integer() and abs(found) < 2**53 else float(found)
@@ -445,7 +464,8 @@ class _Case:
         return list({(s.name, key): (s, key, rows) for s, key, rows in shown}.values())[:6]
 
 
-def _name_expression(name: str, rule: Rule) -> Expression:
+@cache
+def _name_expression(name: str) -> Expression:
     from mlcheck.lang.parse import parse
 
     return parse(name, [name])

@@ -17,8 +17,11 @@ class Causes:
         self.reach: dict[str, frozenset[str]] = {}
         for rule in edges:
             self._close(rule, edges, ())
-        self.depth = {rule: sum(rule in reached for reached in self.reach.values()) for rule in edges}
+        self.depth = dict.fromkeys(edges, 0)
         """How many rules are upstream of a rule: 0 for a root."""
+        for reached in self.reach.values():
+            for rule in reached & edges.keys():
+                self.depth[rule] += 1
 
     def _close(self, rule: str, edges: Mapping[str, Iterable[str]], trail: tuple[str, ...]) -> frozenset[str]:
         if rule in trail:

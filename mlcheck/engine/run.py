@@ -13,8 +13,8 @@ from mlcheck.engine.plugin import PluginRule
 from mlcheck.engine.rank import Causes, Place, file_causes, place_of, ranked
 from mlcheck.engine.rule import Rule
 from mlcheck.engine.select import Selected
-from mlcheck.engine.threads import in_threads
 from mlcheck.engine.verdict import Errored, Failed, Passed, Skip, Verdict
+from mlcheck.native.threads import in_threads
 from mlcheck.records import dataclass
 from mlcheck.report import Finding, Outcome, Panel, RunInfo, SeriesInfo, SourceStatus
 from mlcheck.store.series import Run

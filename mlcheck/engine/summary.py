@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mlcheck.digests import sha256
 from mlcheck.engine import overview
 from mlcheck.engine.context import UNJUDGED_ROLES, RunContext
 from mlcheck.engine.findings import hours
@@ -193,15 +194,11 @@ def curve(context: RunContext) -> str | None:
     The training loss where there is one: it changes with every setting. None for under five points, and for a constant, which
     says nothing of the run.
     """
-    import hashlib
-
     losses = [s for s in context.logged if s.role == "loss" and s.labels.get("split") == "train" and s.kind == "scalar"]
     for series in [*(s for s in losses if s.labels.get("primary") == "true"), *losses, *_judged_by(context.run)]:
         values = series.columns["value"]
         if len(values) >= MIN_CURVE_POINTS and _has_three(values):
-            digest = hashlib.sha256(series.steps.tobytes())
-            digest.update(values.tobytes())
-            return digest.hexdigest()[:16]
+            return sha256(series.steps.tobytes() + values.tobytes())[:16]
     return None
 
 

@@ -94,5 +94,5 @@ def excess(value: NDArray[np.float64], limit: NDArray[np.float64], noise: float 
     result = np.where(np.isnan(value) | np.isnan(limit), EXCESS_CAP, result)
     # A value that is held against nothing lies beyond nothing.
     result = np.where(np.isnan(limit) & np.isfinite(value), 0.0, result)
-    capped: NDArray[np.float64] = np.minimum(np.nan_to_num(result, nan=EXCESS_CAP, posinf=EXCESS_CAP), EXCESS_CAP)
+    capped: NDArray[np.float64] = np.minimum(np.where(np.isnan(result), EXCESS_CAP, result), EXCESS_CAP)
     return capped

@@ -52,7 +52,8 @@ class MLflowImporter:
             return None
         meta = _meta(path / "meta.yaml")
         identity = meta.get("run_id") or meta.get("run_uuid")
-        if not identity or "experiment_id" not in meta:
+        # That of an experiment names no run.
+        if not identity or not ("experiment_id" in meta or (path / "metrics").is_dir()):
             return None
         name = _text(path / "tags" / "mlflow.runName") or meta.get("run_name") or path.name
         if meta.get("lifecycle_stage") == "deleted":

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,7 @@ class Span:
     """Whether it lasts until the last row of the series."""
 
 
+@lru_cache(maxsize=1024)
 def parse_term(text: str) -> Term:
     """Read a length such as "3 points", "5 %", "200 steps", "1 epoch" or "10 minutes"; ValueError when it is none."""
     match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?|\.[0-9]+)\s*([A-Za-z]+|%)?\s*", text)

@@ -2,7 +2,9 @@
 
 import ast
 from collections.abc import Callable, Mapping, Sequence, Set
+from functools import lru_cache, partial
 from types import MappingProxyType
+from typing import Protocol
 
 import numpy as np
 
@@ -18,7 +20,7 @@ __all__ = ["EvaluationError", "Evaluator", "is_true"]
 
 _Operation = Callable[[Array, Array], Array]
 
-_ARITHMETIC: Mapping[type[ast.operator], _Operation] = MappingProxyType(
+ARITHMETIC: Mapping[type[ast.operator], _Operation] = MappingProxyType(
     {
         ast.Add: lambda left, right: numbers(left) + numbers(right),
         ast.Sub: lambda left, right: numbers(left) - numbers(right),
@@ -26,7 +28,7 @@ _ARITHMETIC: Mapping[type[ast.operator], _Operation] = MappingProxyType(
         ast.Div: lambda left, right: numbers(left) / numbers(right),
     }
 )
-_COMPARISONS: Mapping[type[ast.cmpop], _Operation] = MappingProxyType(
+COMPARISONS: Mapping[type[ast.cmpop], _Operation] = MappingProxyType(
     {
         ast.Lt: lambda left, right: numbers(left) < numbers(right),
         ast.LtE: lambda left, right: numbers(left) <= numbers(right),
@@ -39,72 +41,80 @@ _COMPARISONS: Mapping[type[ast.cmpop], _Operation] = MappingProxyType(
 _OPPOSITE: Mapping[str | None, str | None] = MappingProxyType({"lower": "higher", "higher": "lower"})
 
 
+_Step = Callable[["Evaluator"], Value]
+
+LONG = 50_000
+"""Points from which a column is not kept for another reduction."""
+
+
 class Evaluator:
-    """The values of a rule's expressions in one scope. Every node, and every let, is computed at most once.
+    """The values of a rule's expressions in one scope. Every let is computed at most once.
 
     Raises Inapplicable when the combination cannot be judged (axes that never meet, no direction), EvaluationError for
     an argument that a function cannot take, and KeyError for a name that the scope does not know. No numpy warning
     leaves it.
     """
 
-    def __init__(self, lets: Lets, scope: Scope) -> None:
+    def __init__(self, lets: Lets, scope: Scope, common: "Common | None" = None) -> None:
+        """`common`: what is the same in many scopes, of which this is one."""
         self._lets = lets
         self._scope = scope
-        # The node is kept beside its value: an id may be given again once its object is gone.
-        self._values: dict[int, tuple[ast.expr, Value]] = {}
+        self._common = common
+        self._roots: dict[int, tuple[Expression, Value]] = {}
         self._names: dict[str, Value] = {}
         self._members: dict[tuple[frozenset[str], str], list[Evaluator]] = {}
         self._evaluators: dict[int, Evaluator] = {}
 
     def evaluate(self, expression: Expression) -> Value:
         """The value of an expression: a column, a number or a truth."""
-        with np.errstate(all="ignore"):
-            return self._value(expression.root)
+        known = self._roots.get(id(expression))
+        if known is None:
+            with np.errstate(all="ignore"):
+                # The expression is kept beside its value: an id may be given again once its object is gone.
+                known = self._roots[id(expression)] = (expression, _step(expression.root)(self))
+        return known[1]
 
     def extended(self, scope: Scope, added: Set[str]) -> "Evaluator":
         """An evaluator in a scope that knows some names more; what does not need them is not computed again."""
-        other = Evaluator(self._lets, scope)
+        other = Evaluator(self._lets, scope, None if self._common is None else self._common.but(added))
         other._names = {
             name: value for name, value in self._names.items() if added.isdisjoint(self._lets.uses_of.get(name, {name}))
         }
         return other
 
-    def _value(self, node: ast.expr) -> Value:
-        known = self._values.get(id(node))
-        if known is not None:
-            return known[1]
-        value = self._compute(node)
-        self._values[id(node)] = (node, value)
+    def name(self, name: str) -> Value:
+        """The value of an input, a parameter or a let."""
+        value = self._names.get(name)
+        if value is not None:
+            return value
+        let = self._lets.expressions.get(name)
+        if let is None:
+            value = self._scope.lookup(name)
+        else:
+            value = None if self._common is None else self._common.value(name)
+            if value is None:
+                value = _step(let.root)(self)
+        self._names[name] = value
         return value
 
-    def _compute(self, node: ast.expr) -> Value:
-        match node:
-            case ast.Constant(value=int() | float() as number):
-                return float(number)
-            case ast.Name(id=name):
-                return self._name(name)
-            case ast.Call(func=ast.Name(id="among")):
-                return self._among(node)
-        nodes = operands(node)
-        values = [self._value(child) for child in nodes]
-        try:
-            return _apply(node, values)
-        except KindsDiffer as error:
-            raise _inapplicable(nodes, values, error) from None
+    def tell(self, name: str, value: Value) -> None:
+        """What a let is known to be in this scope."""
+        self._names[name] = value
 
-    def _name(self, name: str) -> Value:
-        if name in CONSTANTS:
-            return CONSTANTS[name]
-        if name not in self._names:
-            let = self._lets.expressions.get(name)
-            self._names[name] = self._scope.lookup(name) if let is None else self._value(let.root)
-        return self._names[name]
+    def forget(self) -> None:
+        """Let go of long columns: as a member of a reduction it is not asked again for most of them."""
+        self._names = {
+            name: value
+            for name, value in self._names.items()
+            if not isinstance(value, Column) or len(value.axis) < LONG
+        }
 
-    def _among(self, node: ast.Call) -> Value:
+    def among(self, node: ast.Call) -> Value:
+        """A reduction over the members of the scope."""
         argument, label, aggregate = node.args[:3]
         assert isinstance(label, ast.Name)
         assert isinstance(aggregate, ast.Name)
-        largest = scalar("among", "n", self._value(node.args[3])) if len(node.args) > 3 else 0.0
+        largest = scalar("among", "n", _step(node.args[3])(self)) if len(node.args) > 3 else 0.0
         group = self._scope.group(self._lets.names(argument), label.id)
         if group is None:
             return self._reduced(argument, label, aggregate, largest)
@@ -115,7 +125,11 @@ class Evaluator:
         return shared[key]
 
     def _reduced(self, argument: ast.expr, label: ast.Name, aggregate: ast.Name, largest: float) -> Value:
-        members = [member._value(argument) for member in self._over(self._lets.names(argument), label.id)]
+        step = _step(argument)
+        members = []
+        for member in self._over(self._lets.names(argument), label.id):
+            members.append(step(member))
+            member.forget()
         if not members or np.isnan(largest):
             return float("nan")
         try:
@@ -133,21 +147,66 @@ class Evaluator:
         return self._members[names, label]
 
 
-def _apply(node: ast.expr, values: Sequence[Value]) -> Value:
+class Common(Protocol):
+    """Lets of which the value is known already in a scope."""
+
+    def value(self, let: str) -> Value | None:
+        """The value of a let; None where it has to be computed."""
+        ...
+
+    def but(self, names: Set[str]) -> "Common":
+        """The same without the lets that need one of these names."""
+        ...
+
+
+@lru_cache(maxsize=16384)
+def _step(node: ast.expr) -> _Step:
+    """How a node is evaluated. Trees are walked for each of thousands of combinations, and taken apart once."""
+    match node:
+        case ast.Constant(value=int() | float() as constant):
+            return _given(float(constant))
+        case ast.Name(id=name):
+            return _given(CONSTANTS[name]) if name in CONSTANTS else lambda evaluator: evaluator.name(name)
+        case ast.Call(func=ast.Name(id="among")):
+            return lambda evaluator: evaluator.among(node)
+    nodes = operands(node)
+    steps, apply = [_step(child) for child in nodes], _application(node)
+
+    def step(evaluator: Evaluator) -> Value:
+        values = [one(evaluator) for one in steps]
+        try:
+            return apply(*values)
+        except KindsDiffer as error:
+            raise _inapplicable(nodes, values, error) from None
+
+    return step
+
+
+def _given(value: float) -> _Step:
+    return lambda evaluator: value
+
+
+def _application(node: ast.expr) -> Callable[..., Value]:
+    """What a node makes of the values of its operands."""
     match node:
         case ast.Call(func=ast.Name(id=name)):
-            return FUNCTIONS[name](*values)
+            return FUNCTIONS[name]
         case ast.BinOp(op=operator):
-            return pointwise(_ARITHMETIC[type(operator)], *values)
+            return partial(pointwise, ARITHMETIC[type(operator)])
         case ast.UnaryOp(op=ast.Not()):
-            return pointwise(lambda condition: ~truths(condition), values[0])
+            return partial(pointwise, lambda condition: ~truths(condition))
         case ast.UnaryOp(op=sign):
-            return _signed(values[0], negative=isinstance(sign, ast.USub))
+            return partial(_signed, negative=isinstance(sign, ast.USub))
+        case ast.Compare(ops=[op]):
+            return partial(pointwise, COMPARISONS[type(op)])
         case ast.Compare(ops=ops):
-            pairs = zip(ops, values[:-1], values[1:], strict=True)
-            return _fold(np.logical_and, [pointwise(_COMPARISONS[type(op)], left, right) for op, left, right in pairs])
+            compare = [COMPARISONS[type(op)] for op in ops]
+            return lambda *values: _fold(
+                np.logical_and, [pointwise(*one) for one in zip(compare, values[:-1], values[1:], strict=True)]
+            )
         case ast.BoolOp(op=joint):
-            return _fold(np.logical_and if isinstance(joint, ast.And) else np.logical_or, values)
+            operation = np.logical_and if isinstance(joint, ast.And) else np.logical_or
+            return lambda *values: _fold(operation, values)
     raise AssertionError(f"{type(node).__name__} passed the allow-list")
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mlcheck.errors import MlcheckError
 from mlcheck.lang import rolling, whole
 from mlcheck.lang.align import Array, aligned
+from mlcheck.lang.kept import remembered
 from mlcheck.lang.values import Axis, Column, Inapplicable, Value
 
 NAN = float("nan")
@@ -42,10 +43,12 @@ def is_true(value: Value) -> bool:
 
 def pointwise(operation: Callable[..., Array], *values: Value) -> Value:
     """Apply an operation on arrays to values of any density: aligned, scalars broadcast; a scalar when all are."""
-    axis, parts = aligned(values)
-    result = operation(*parts)
-    if axis is not None:
-        return Column(result, axis)
+    for value in values:
+        if isinstance(value, Column):
+            axis, parts = aligned(values)
+            assert axis is not None
+            return Column(operation(*parts), axis)
+    result = operation(*values)
     return bool(result) if result.dtype == np.bool_ else float(result)
 
 
@@ -71,7 +74,8 @@ def _numeric(operation: Callable[[NDArray[np.float64]], NDArray[np.float64]]) ->
     return apply
 
 
-def _log10(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def log10(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """NaN where a value is not positive; float64, any shape."""
     return np.log10(np.where(values > 0, values, np.nan))
 
 
@@ -135,14 +139,13 @@ def _place(name: str, positions: Callable[[Axis], NDArray[np.float64]]) -> Calla
         if not isinstance(x, Column):
             return NAN
         axis = x.axis
-        if name not in axis.memo:
-            axis.memo.setdefault(name, positions(axis))
-        return Column(axis.memo[name], axis)
+        return Column(remembered(axis.memo, name, axis.kept, lambda: positions(axis), _bytes), axis)
 
     return apply
 
 
-def _progress(axis: Axis) -> NDArray[np.float64]:
+def progress(axis: Axis) -> NDArray[np.float64]:
+    """The share of the run that each point has behind it; float64, shape (n,), 0 to 1."""
     extent = axis.run_last - axis.run_first
     if not extent > 0:
         return np.zeros(len(axis))
@@ -216,11 +219,15 @@ def _points_since(c: Value) -> Value:
 
 def _remembered(x: Column, name: str, number: float, compute: Callable[[], Column | float]) -> Column | float:
     """A function of a column and a number, computed once for each column: columns of a run are shared by its rules."""
-    key = (name, number)
-    if key not in x.memo:
-        # Another thread may have computed it meanwhile: what is there stays.
-        x.memo.setdefault(key, compute())
-    return x.memo[key]
+    return remembered(x.memo, (name, number), x.axis.kept, compute, _size)
+
+
+def _bytes(values: Array) -> int:
+    return values.nbytes
+
+
+def _size(value: Column | float) -> int:
+    return value.values.nbytes if isinstance(value, Column) else 0
 
 
 def _rolling_median(x: Value, n: Value) -> Value:
@@ -288,7 +295,7 @@ def _noise(x: Value) -> Value:
 FUNCTIONS: Mapping[str, Callable[..., Value]] = MappingProxyType(
     {
         "abs": _numeric(np.abs),
-        "log10": _numeric(_log10),
+        "log10": _numeric(log10),
         "sqrt": _numeric(np.sqrt),
         "minimum": _minimum,
         "maximum": _maximum,
@@ -298,7 +305,7 @@ FUNCTIONS: Mapping[str, Callable[..., Value]] = MappingProxyType(
         "cost": _cost,
         "step": _place("step", lambda axis: axis.steps.astype(np.float64)),
         "wall_time": _place("wall_time", lambda axis: axis.wall_times),
-        "progress": _place("progress", _progress),
+        "progress": _place("progress", progress),
         "prev": _prev,
         "diff": _diff,
         "lag": _lag,

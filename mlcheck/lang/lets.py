@@ -86,6 +86,7 @@ def make_lets(lets: Mapping[str, Expression]) -> Lets:
     return Lets(expressions=expressions, sizes=sizes, uses_of=uses_of)
 
 
+@lru_cache(maxsize=4096)
 def uses(expression: Expression, lets: Lets) -> Uses:
     """For each free name, once lets are put in, the labels of `among` under which it stands.
 

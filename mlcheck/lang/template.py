@@ -12,9 +12,9 @@ from mlcheck.errors import did_you_mean
 from mlcheck.lang.expression import MAX_CHARACTERS, LanguageError, place
 from mlcheck.records import dataclass
 
-_PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
-_FIELD = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?::(.*))?", re.DOTALL)
-_SPEC = re.compile(r"(,?)(?:\.([0-9]{1,2}))?([defg%]?)|(t)")
+_PIECE = r"\{\{|\}\}|\{([^{}]*)\}|[{}]"
+_FIELD = r"(?s)([A-Za-z_][A-Za-z0-9_]*)(?::(.*))?"
+_SPEC = r"(,?)(?:\.([0-9]{1,2}))?([defg%]?)|(t)"
 _TIMES = ((1e-3, 1e-6, "µs"), (1.0, 1e-3, "ms"), (120.0, 1.0, "s"), (7200.0, 60.0, "min"), (172_800.0, 3600.0, "h"))
 """Seconds below which a time is written in a unit, the unit's seconds, and its name; longer times are days."""
 _DAY = 86_400.0
@@ -64,7 +64,7 @@ def parse_template(text: str, names: Collection[str]) -> Template:
         raise LanguageError(f"the text has {len(text):,} characters, at most {MAX_CHARACTERS:,} are allowed")
     pieces: list[str | Field] = []
     end = 0
-    for match in _PIECE.finditer(text):
+    for match in re.finditer(_PIECE, text):
         pieces.append(text[end : match.start()])
         end = match.end()
         if match.group() in ("{{", "}}"):
@@ -85,14 +85,14 @@ def _fault(text: str, position: int, message: str, suggestion: str | None) -> La
 
 
 def _field(text: str, position: int, inside: str, names: Collection[str]) -> Field:
-    match = _FIELD.fullmatch(inside)
+    match = re.fullmatch(_FIELD, inside)
     if match is None:
         hint = "write {name} or {name:.3g}; {{ and }} for the characters themselves"
         raise _fault(text, position, f"{{{inside[:40]}}} is not a name in braces", hint)
     name, written = match.group(1), match.group(2)
     if name not in names:
         raise _fault(text, position + 1, f"unknown name {name!r}", did_you_mean(name, names))
-    spec = _SPEC.fullmatch(written or "")
+    spec = re.fullmatch(_SPEC, written or "")
     if spec is None or written == "":
         hint = "allowed are , then .digits then one of d e f g %, as in {value:.3g} or {points:,d}, or t for a time in seconds"
         raise _fault(text, position, f"the format {written[:40]!r} is not allowed", hint)

@@ -1,12 +1,12 @@
 """Values of the rule language: a column on an axis, or a scalar."""
 
 from collections.abc import Hashable, MutableMapping, Sequence
-from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mlcheck.lang.kept import Kept, remembered
 from mlcheck.lang.whole import finite
 from mlcheck.records import dataclass, field
 
@@ -29,6 +29,10 @@ class Axis:
     """How many of these steps make an epoch, where that is known; for the unit `epochs`."""
     memo: dict[str, NDArray[np.float64]] = field(default_factory=dict, repr=False)
     """Places of its points as functions give them: many rules ask for the same."""
+    kept: Kept | None = field(default=None, repr=False)
+    """What of such places, and of what functions made of columns on it, is kept; None: all."""
+    place: int | None = None
+    """A number that axes of one run with the same kind and steps share, where they are few and ascending; None: not known."""
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -43,15 +47,21 @@ class Column:
     axis: Axis
     better: str | None = None
     """`lower`, `higher` or `none` where the input's role has a direction (for `cost`); kept by functions of one column."""
-    memo: dict[tuple[str, float], "Column | float"] = field(default_factory=dict, repr=False)
+    memo: dict[tuple[str, float], Any] = field(default_factory=dict, repr=False)
     """What functions of this column and a number came to: many rules ask the same of the same series."""
     opposite: "Column | None" = field(default=None, repr=False)
     """The column whose negative this is, where it was made as that: what is known of one is known of the other."""
 
-    @cached_property
+    @property
     def finite(self) -> NDArray[np.float64]:
         """Its finite values, float64, shape (k,); looked for once however many aggregates are asked for."""
-        return finite(np.asarray(self.values, dtype=np.float64))
+        return remembered(
+            self.memo,
+            ("finite", 0.0),
+            self.axis.kept,
+            lambda: finite(np.asarray(self.values, dtype=np.float64)),
+            lambda found: 0 if found is self.values else found.nbytes,
+        )
 
 
 Value = Column | float | bool

@@ -1,6 +1,4 @@
-"""The ranked findings as a person reads them on a terminal, drawn by rich."""
-
-from rich.text import Text
+"""The ranked findings as a person reads them on a terminal."""
 
 from mlcheck.report import Finding, Report, Severity
 from mlcheck.reporters import footer
@@ -10,6 +8,7 @@ from mlcheck.reporters.base import Options
 from mlcheck.reporters.layout import STYLES, Page
 from mlcheck.reporters.measured import measured, undefined
 from mlcheck.reporters.rowblock import row_block
+from mlcheck.reporters.styled import Styled
 from mlcheck.reporters.text import clean, plural, prose
 from mlcheck.reporters.verdict import coverage, statement, verdict
 from mlcheck.reporters.view import RunView, below, views, visible, worst
@@ -67,14 +66,13 @@ def _run(page: Page, view: RunView, options: Options) -> None:
 
 
 def _verdict(page: Page, sentence: str, view: RunView) -> None:
-    text = Text(sentence)
-    plain = (
+    style = (
         _VERDICT_STYLES[view.severity]
         if view.judged and not view.damaged
         else _VERDICT_STYLES[view.severity or Severity.WARNING]
     )
-    text.stylize(plain, 0, len(clean(view.info.name)))
-    page.line(text)
+    end = len(clean(view.info.name))
+    page.line(Styled(sentence[:end], style).append(sentence[end:]))
 
 
 def _set_aside(page: Page, view: RunView) -> None:
@@ -85,16 +83,16 @@ def _set_aside(page: Page, view: RunView) -> None:
         page.table([_aside_cells(f) for f in aside], flexible=3, indent=2)
 
 
-def _aside_cells(finding: Finding) -> list[Text]:
+def _aside_cells(finding: Finding) -> list[Styled]:
     words = (finding.status, finding.severity, f"{clean(finding.name)} {clean(finding.rule)}", prose(finding.message))
-    return [Text(str(word)) for word in words]
+    return [Styled(str(word)) for word in words]
 
 
 def _many(page: Page, report: Report, shown: tuple[RunView, ...], options: Options) -> None:
     failing = [v for v in shown if state(v) == "failed"]
-    text = Text(f"{run_counts(shown)}.")
-    text.stylize("bold red" if failing else "bold", 0, text.plain.index(":"))
-    page.line(text)
+    text = f"{run_counts(shown)}."
+    end = text.index(":")
+    page.line(Styled(text[:end], "bold red" if failing else "bold").append(text[end:]))
     extremes = best_and_worst(shown)
     if extremes:
         page.line(f"{extremes}.")
@@ -124,14 +122,14 @@ def _many(page: Page, report: Report, shown: tuple[RunView, ...], options: Optio
     )
 
 
-def _rule_cells(rule: RuleAcross, total: int) -> list[Text]:
+def _rule_cells(rule: RuleAcross, total: int) -> list[Styled]:
     runs = f"{len(rule.hit):,} of {total:,} runs" + (f", {rule.split}" if rule.split else "")
     return [
-        Text(str(rule.severity), style=STYLES[rule.severity]),
-        Text(clean(rule.name), style="bold"),
-        Text(clean(rule.rule), style="dim"),
-        Text(runs),
-        Text(f"worst {clean(rule.worst.info.name, 60)}", style="dim"),
+        Styled(str(rule.severity), style=STYLES[rule.severity]),
+        Styled(clean(rule.name), style="bold"),
+        Styled(clean(rule.rule), style="dim"),
+        Styled(runs),
+        Styled(f"worst {clean(rule.worst.info.name, 60)}", style="dim"),
     ]
 
 
@@ -151,10 +149,10 @@ def _failing(page: Page, shown: tuple[RunView, ...], options: Options) -> None:
         more = f"+{len(view.rows) - 1}" if len(view.rows) > 1 else ""
         cells.append(
             [
-                Text(clean(view.info.name, 60)),
-                Text(clean(lead.rule)),
-                Text(statement(lead, view, with_cost=False)),
-                Text(more),
+                Styled(clean(view.info.name, 60)),
+                Styled(clean(lead.rule)),
+                Styled(statement(lead, view, with_cost=False)),
+                Styled(more),
             ]
         )
     page.table(cells, flexible=2, indent=2)
@@ -170,7 +168,7 @@ def _measured(page: Page, report: Report, options: Options) -> None:
         page.line()
         page.line("Measured:")
         cells = [(row.subject, row.statistic, row.value, row.base, row.beside) for row in found]
-        page.table([[Text(clean(cell)) for cell in row] for row in cells], flexible=4, indent=2)
+        page.table([[Styled(clean(cell)) for cell in row] for row in cells], flexible=4, indent=2)
     if missing:
         page.line()
         page.line("Undefined:")
@@ -183,9 +181,9 @@ def _measured(page: Page, report: Report, options: Options) -> None:
 def _below(page: Page, report: Report, shown: tuple[RunView, ...], options: Options) -> None:
     """Requests not met, files not wholly read, notes and the counts; nothing at all below a healthy run."""
     if not shown:
-        page.line(Text("No run found.", style="bold"))
+        page.line(Styled("No run found.", style="bold"))
     for text in footer.requests(report):
-        page.line(text, Text("! ", style="bold red"), 2)
+        page.line(text, Styled("! ", style="bold red"), 2)
     damaged = footer.damaged(report)
     if damaged:
         if shown:
@@ -193,13 +191,13 @@ def _below(page: Page, report: Report, shown: tuple[RunView, ...], options: Opti
         page.line(f"{plural(len(damaged), 'file')} {footer.trouble(report)}:")
         most = len(damaged) if options.verbose else _SOURCES
         for source in damaged[:most]:
-            page.line(Text(f"{clean(source.path)}: ").append(footer.why(source)), "  ", 2)
+            page.line(Styled(f"{clean(source.path)}: ").append(footer.why(source)), "  ", 2)
         if len(damaged) > most:
             page.line(f"  {len(damaged) - most:,} more (mlcheck inspect lists all)")
     _measured(page, report, options)
     most = len(report.notes) if options.verbose else _NOTES
     for note in report.notes[:most]:
-        page.line(prose(note.text), Text("note: ", style="cyan"), 6)
+        page.line(prose(note.text), Styled("note: ", style="cyan"), 6)
     if len(report.notes) > most:
         page.line(f"{len(report.notes) - most:,} more notes (-v shows all)")
     healthy = all(state(v) == "healthy" and not v.findings for v in shown)

@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 
-from rich.text import Text
-
 from mlcheck.report import Report, SeriesInfo, SourceStatus
 from mlcheck.reporters import footer
 from mlcheck.reporters.base import Options
 from mlcheck.reporters.layout import Page
+from mlcheck.reporters.styled import Styled
 from mlcheck.reporters.text import clean, listing, number, plural, prose
 from mlcheck.reporters.verdict import coverage
 from mlcheck.reporters.view import RunView, views
@@ -33,7 +32,7 @@ def render_inspection(report: Report, options: Options) -> str:
     page = Page(options.width, options.color)
     shown = views(report)
     if not shown:
-        page.line(Text("No run found.", style="bold"))
+        page.line(Styled("No run found.", style="bold"))
     for i, view in enumerate(shown):
         if i:
             page.line()
@@ -41,18 +40,18 @@ def render_inspection(report: Report, options: Options) -> str:
     rest = [s for s in report.sources if s.run is None]
     if rest:
         page.line()
-        page.line(Text(f"{plural(len(rest), 'file')} of no run", style="bold"))
+        page.line(Styled(f"{plural(len(rest), 'file')} of no run", style="bold"))
         _sources(page, rest, options)
     for text in footer.requests(report):
-        page.line(text, Text("! ", style="bold red"), 2)
+        page.line(text, Styled("! ", style="bold red"), 2)
     for note in report.notes:
-        page.line(prose(note.text), Text("note: ", style="cyan"), 6)
+        page.line(prose(note.text), Styled("note: ", style="cyan"), 6)
     return page.text()
 
 
 def _run(page: Page, view: RunView, options: Options) -> None:
     info = view.info
-    page.line(Text(clean(info.name), style="bold"))
+    page.line(Styled(clean(info.name), style="bold"))
     page.parts([shown_path(view), *run_size(view)], indent=2)
     _pair(
         page,
@@ -74,7 +73,7 @@ def _run(page: Page, view: RunView, options: Options) -> None:
 
 
 def _pair(page: Page, key: str, value: str) -> None:
-    page.line(value, Text(f"  {key:<8}", style="dim"), 10)
+    page.line(value, Styled(f"  {key:<8}", style="dim"), 10)
 
 
 def _fact(value: str | float | bool) -> str:
@@ -89,18 +88,18 @@ def _series(page: Page, all_series: tuple[SeriesInfo, ...], options: Options) ->
     shown = all_series if options.verbose else all_series[:_SERIES]
     page.line()
     if options.width >= _WIDE:
-        head = [Text(word, style="dim") for word in _HEAD]
+        head = [Styled(word, style="dim") for word in _HEAD]
         page.table([head, *(_cells(one, options.verbose) for one in shown)], flexible=6, indent=2)
     else:
         for one in shown:
             name, role, split, points, steps, other, why = (cell.plain for cell in _cells(one, options.verbose))
-            page.line(Text(name, style="bold").append(f"   {' '.join((role, split)).strip()}", style="cyan"), "  ", 2)
+            page.line(Styled(name, style="bold").append(f"   {' '.join((role, split)).strip()}", "bold cyan"), "  ", 2)
             page.line(" · ".join(part for part in (f"{points} points", steps, other, why) if part), "      ", 6)
     if len(all_series) > len(shown):
         page.line(f"  {len(all_series) - len(shown):,} more series (-v shows all)")
 
 
-def _cells(one: SeriesInfo, verbose: bool) -> list[Text]:
+def _cells(one: SeriesInfo, verbose: bool) -> list[Styled]:
     extra = [_tensor(one)] if one.kind != "scalar" else []
     extra += [plural(one.segments, "segment")] if one.segments > 1 else []
     extra += [f"{one.not_finite:,} not finite"] if one.not_finite else []
@@ -108,13 +107,13 @@ def _cells(one: SeriesInfo, verbose: bool) -> list[Text]:
     certainty = one.labels.get("certainty", "")
     why = f"{clean(certainty)}: {prose(one.reason, 120)}" if certainty else prose(one.reason, 120)
     return [
-        Text(clean(one.name, 60)),
-        Text(clean(one.role)),
-        Text(clean(one.labels.get("split", ""))),
-        Text(f"{one.points:,}", justify="right"),
-        Text(stretch(one.labels.get("axis", "step"), one.first_step, one.last_step) if one.points else ""),
-        Text(", ".join(extra)),
-        Text(why, style="dim"),
+        Styled(clean(one.name, 60)),
+        Styled(clean(one.role)),
+        Styled(clean(one.labels.get("split", ""))),
+        Styled(f"{one.points:,}"),
+        Styled(stretch(one.labels.get("axis", "step"), one.first_step, one.last_step) if one.points else ""),
+        Styled(", ".join(extra)),
+        Styled(why, style="dim"),
     ]
 
 
@@ -133,7 +132,7 @@ def _others(labels: Mapping[str, str], verbose: bool) -> list[str]:
 def _sources(page: Page, sources: list[SourceStatus], options: Options) -> None:
     shown = sources if options.verbose else sources[:_SOURCES]
     for source in shown:
-        text = Text(clean(source.path))
+        text = Styled(clean(source.path))
         text.append(f"   {source.status}", style="" if source.status in ("read", "ignored") else "bold red")
         text.append(f" · {clean(source.format)} · {plural(source.records, 'record')} · {plural(source.bytes, 'byte')}")
         if source.reason:

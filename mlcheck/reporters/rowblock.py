@@ -1,10 +1,9 @@
 """One ranked row on a terminal page: what and where, the message, the curve, what it explains, what to try."""
 
-from rich.text import Text
-
 from mlcheck.report import Finding, Row, Severity
 from mlcheck.reporters.layout import STYLES, Page
 from mlcheck.reporters.sparkline import sparkline
+from mlcheck.reporters.styled import Styled, cells
 from mlcheck.reporters.text import clean, listing, prose
 from mlcheck.reporters.view import RunView, worst
 from mlcheck.reporters.wording import against_limit, cost, doubts, evidence_caption, explained, extent, in_run
@@ -21,14 +20,14 @@ def row_block(page: Page, number: int, row: Row, view: RunView, verbose: bool, r
     `run` names the run where rows of several are drawn together. Number 0: a row that the one above it explains.
     """
     lead = row.lead
-    head = Text()
+    head = Styled()
     head.append(clean(lead.name), style="bold").append(" ").append(clean(lead.rule), style="dim")
-    start = Text(f"{number or '':<3}").append(f"{lead.severity:<9}", style=STYLES[lead.severity])
+    start = Styled(f"{number or '':<3}").append(f"{lead.severity:<9}", style=STYLES[lead.severity])
     place = in_run(run, extent(row, view))
     if worst(row) is Severity.INFO and not verbose:
         page.line(head.append("   ").append(prose(lead.message) or place), start, INDENT)
         return
-    if head.cell_len + 3 + Text(place).cell_len <= page.width - INDENT:
+    if head.cells + 3 + cells(place) <= page.width - INDENT:
         page.line(head.append("   ").append(place), start, INDENT)
     else:
         page.line(head, start, INDENT)
@@ -68,7 +67,7 @@ def _curves(page: Page, lead: Finding, verbose: bool) -> None:
             page.line(limit, " " * INDENT, INDENT)
         return
     for i, evidence in enumerate(shown):
-        text = Text().append(sparkline(evidence.values), style=STYLES[lead.severity])
+        text = Styled().append(sparkline(evidence.values), style=STYLES[lead.severity])
         text.append("   ")
         if i == 0 and limit:
             text.append(f"{limit} · ")
@@ -77,5 +76,5 @@ def _curves(page: Page, lead: Finding, verbose: bool) -> None:
 
 
 def _key(page: Page, key: str, value: str) -> None:
-    lead = Text(" " * INDENT).append(f"{key:<{_KEY}}", style="dim")
+    lead = Styled(" " * INDENT).append(f"{key:<{_KEY}}", style="dim")
     page.line(value, lead, INDENT + _KEY)

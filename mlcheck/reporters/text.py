@@ -17,8 +17,8 @@ _COMMANDS = (
     "add-mask|add-matcher|add-path|debug|echo|endgroup|error|group|internal-|notice|remove-matcher|save-state|set-env|"
     "set-output|stop-commands|warning"
 )
-_GITHUB_COMMAND = re.compile(rf"::(?={_COMMANDS})", re.IGNORECASE)
-_HASH_COMMAND = re.compile(r"##(?=\[|vso\[|teamcity\[)", re.IGNORECASE)
+_GITHUB_COMMAND = rf"(?i)::(?={_COMMANDS})"
+_HASH_COMMAND = r"(?i)##(?=\[|vso\[|teamcity\[)"
 
 
 def clean(text: str, limit: int = 160) -> str:
@@ -30,12 +30,16 @@ def clean(text: str, limit: int = 160) -> str:
         text = f"{text[: limit // 2]}…{text[len(text) - (limit - limit // 2 - 1) :]}"
     if not (text.isascii() and text.isprintable()):
         text = "".join(_visible(c) for c in text)
-    return _HASH_COMMAND.sub("# #", _GITHUB_COMMAND.sub("∷", text))
+    if "::" in text:
+        text = re.sub(_GITHUB_COMMAND, "∷", text)
+    return re.sub(_HASH_COMMAND, "# #", text) if "##" in text else text
 
 
 def prose(text: str, limit: int = 500) -> str:
     """A sentence that may hold untrusted names: like `clean`, with blanks and line ends as single blanks."""
-    return clean(re.sub(r"[ \t\r\n]+", " ", text).strip(), limit)
+    if "  " in text or not text.isprintable():
+        text = re.sub(r"[ \t\r\n]+", " ", text)
+    return clean(text.strip(), limit)
 
 
 def _visible(character: str) -> str:

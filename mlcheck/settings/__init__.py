@@ -112,9 +112,19 @@ def find(start: Path) -> Path | None:
         if own.is_file():
             return own
         project = directory / "pyproject.toml"
-        if project.is_file() and "mlcheck" in _tools(project):
+        if project.is_file() and _may_name_us(project) and "mlcheck" in _tools(project):
             return project
     return None
+
+
+def _may_name_us(path: Path) -> bool:
+    """Whether a file may have a table of that name: most have not, and the parser takes a thirtieth of the time of a small scan to load."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return True
+    # A quoted key may be written in escapes.
+    return b"mlcheck" in data or b"\\u" in data.lower()
 
 
 def load(path: Path) -> Settings:

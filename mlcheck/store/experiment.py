@@ -1,12 +1,13 @@
 """The name of a model or an experiment that stands before every tag of a run: `wine/train_loss`, `wine/val_acc`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mlcheck.records import replace
 from mlcheck.store.roles import assign
 from mlcheck.store.series import Hints, Series
 
 _JUDGED = frozenset({"loss", "loss_component", "metric", "error_metric"})
+_MEASURES = frozenset({"metric", "error_metric"})
 
 
 def without_experiment(series: Sequence[Series]) -> list[Series]:
@@ -26,6 +27,27 @@ def without_experiment(series: Sequence[Series]) -> list[Series]:
     return result
 
 
+def without_owner(series: Sequence[Series]) -> list[Series]:
+    """The series with the label `metric` of a measure freed of whose it is (`student/top1`), where the run has no other of that name.
+
+    Of several tasks or models each keeps its own: `digit/accuracy` and `parity/accuracy` are two. Losses keep theirs, too: that of a
+    student is not measured as that of its distillation is.
+    """
+    owners: dict[str, set[str]] = {}
+    for one in series:
+        if _is_judged(one):
+            owner, _, name = one.labels["metric"].rpartition("/")
+            owners.setdefault(name, set()).add(owner)
+    return [_freed(one, owners) if _is_judged(one) and one.role in _MEASURES else one for one in series]
+
+
+def _freed(one: Series, owners: Mapping[str, set[str]]) -> Series:
+    owner, _, name = one.labels["metric"].rpartition("/")
+    if not owner or len(owners[name]) > 1 or _says_something(owner):
+        return one
+    return replace(one, labels={**one.labels, "metric": name})
+
+
 def _is_judged(one: Series) -> bool:
     return one.kind == "scalar" and one.role in _JUDGED and "metric" in one.labels
 
@@ -36,5 +58,9 @@ def _shared(series: Sequence[Series]) -> str | None:
     if len(first) != 1 or any("/" not in metric for metric in metrics):
         return None
     (word,) = first
+    return None if _says_something(word) else word
+
+
+def _says_something(word: str) -> bool:
     said = assign(word, "", "scalar", Hints())
-    return None if said.role != "other" or "split" in said.labels else word
+    return said.role != "other" or "split" in said.labels

@@ -4,25 +4,26 @@ The normal form of a tag is lower case, its components separated by `/` and the 
 `Loss/ValidationEpoch` is `loss/validation epoch`. Every pattern of roles.toml is written against it, so that spelling does not matter.
 """
 
-import re
 from functools import lru_cache
 from typing import NamedTuple
+
+from mlcheck.store.tables import Pattern
 
 LONGEST = 400
 """Characters of a tag that are looked at. Tags are untrusted: longer ones are no names, and matching them would cost time."""
 
 # `mAP50`, `APs` and `AdamW` stay whole or nearly so; `trainLoss`, `RPNLoss` and `LossG` come apart.
-_CAMEL = re.compile(r"(?<=[a-z]{2})(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
-_DOT = re.compile(r"(?<!\d)\.|\.(?!\d)")
-_SEPARATOR = re.compile(r"[^\w/.]+|_+")
-_SPACES = re.compile(r" *(/)[ /]*| {2,}")
+_CAMEL = Pattern(r"(?<=[a-z]{2})(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
+_DOT = Pattern(r"(?<!\d)\.|\.(?!\d)")
+_SEPARATOR = Pattern(r"[^\w/.]+|_+")
+_SPACES = Pattern(r" *(/)[ /]*| {2,}")
 
-_GLUED = re.compile(
+_GLUED = Pattern(
     r"\b(train|training|val|valid|validation|test|eval|dev)"
     r"(?=(?:loss|acc|accuracy|err|error|mse|mae|rmse|auc|f1|iou|dice|ppl|perplexity)\b)"
 )
-_GLUED_AFTER = re.compile(r"\b(loss|acc|accuracy)(?=(?:train|val|valid|validation|test|eval)\b)")
-_SPLIT = re.compile(
+_GLUED_AFTER = Pattern(r"\b(loss|acc|accuracy)(?=(?:train|val|valid|validation|test|eval)\b)")
+_SPLIT = Pattern(
     r"\b(?:on )?(?:"
     r"(?P<train>train(?:ing)?|trn|learn|in sample)"
     r"|(?P<val>val|vld|valid|validat(?:e|ion|ing)|(?<!std )(?<!standard )dev|eval|evaluation|h[eo]ld ?out|out of sample|oos)"
@@ -34,9 +35,10 @@ _SHORT = {"tr": "train", "fit": "train", "va": "val", "vl": "val", "ho": "val", 
 _MEASURE = (
     r"(?:loss|objective|cost|acc|acc1|accuracy|err|error|mse|mae|rmse|auc|f1|iou|miou|dice|ppl|perplexity|nll|score)"
 )
-_SHORT_BEFORE = re.compile(rf"(?:^|(?<=/))(tr|fit|va|vl|ho|te|ts)(?=[ /](?:\w+ )?{_MEASURE}\b)")
-_SHORT_AFTER = re.compile(rf"(\b{_MEASURE}[ /])(tr|fit|va|vl|ho|te|ts)$")
-_DIRECTORY_FIT = re.compile(r"(?:^|/)fit$")
+_SHORT_BEFORE = Pattern(rf"(?:^|(?<=/))(tr|fit|va|vl|ho|te|ts)(?=[ /](?:\w+ )?{_MEASURE}\b)")
+_SHORT_AFTER = Pattern(rf"(\b{_MEASURE}[ /])(tr|fit|va|vl|ho|te|ts)$")
+_BEFORE = tuple(f"{short}{end}" for short in _SHORT for end in " /")
+_AFTER = tuple(f"{start}{short}" for short in _SHORT for start in " /")
 
 
 def normalise(tag: str) -> str:
@@ -46,12 +48,16 @@ def normalise(tag: str) -> str:
         text = _CAMEL.sub(" ", text).lower()
     if "." in text:
         text = _DOT.sub(" ", text)
-    return tidy(_SEPARATOR.sub(" ", text))
+    if not text.replace("/", "").replace(".", "").isalnum():
+        text = _SEPARATOR.sub(" ", text)
+    return tidy(text)
 
 
 def tidy(name: str) -> str:
     """A normal form without empty components and doubled spaces, as is left when words were taken out."""
-    return _SPACES.sub(lambda m: m.group(1) or " ", name).strip(" /")
+    if "  " in name or " /" in name or "/ " in name or "//" in name:
+        name = _SPACES.sub(lambda m: m.group(1) or " ", name)
+    return name.strip(" /")
 
 
 class Core(NamedTuple):
@@ -67,8 +73,11 @@ class Core(NamedTuple):
 
 def take_split(name: str) -> Core:
     """Find the split in a normal form. The last word that names one wins: `train/val_loss` is a validation loss."""
-    long = _SHORT_BEFORE.sub(lambda found: _SHORT[found[1]], name)
-    long = _SHORT_AFTER.sub(lambda found: found[1] + _SHORT[found[2]], long)
+    long = name
+    if any(one in long for one in _BEFORE):
+        long = _SHORT_BEFORE.sub(lambda found: _SHORT[found[1]], long)
+    if long.endswith(_AFTER):
+        long = _SHORT_AFTER.sub(lambda found: found[1] + _SHORT[found[2]], long)
     if not any(letters in long for letters in _SPLIT_LETTERS):
         return Core(name, name, None)
     apart = _GLUED_AFTER.sub(r"\1 ", _GLUED.sub(r"\1 ", long))
@@ -85,13 +94,13 @@ def split_of_part(part: str) -> str | None:
     """The split that a part's directories name, the last one first (`train/eval/val` is val); None when none does."""
     for directory in reversed(part.split("/")):
         name = normalise(directory)
-        split = take_split(name).split or ("train" if _DIRECTORY_FIT.search(name) else None)
+        split = take_split(name).split or ("train" if f"/{name}".endswith("/fit") else None)
         if split:
             return split
     return None
 
 
-_WORKER = re.compile(r"^(?:rank|worker|proc|process)[ ]?(\d+)$")
+_WORKER = Pattern(r"^(?:rank|worker|proc|process)[ ]?(\d+)$", need=("any", ("rank", "worker", "proc")))
 
 
 @lru_cache(maxsize=4096)
@@ -114,12 +123,17 @@ class Shape(NamedTuple):
     smoothed: bool
 
 
-_EPOCH_BEFORE = re.compile(r"(?:^|(?<=/))epoch (?=\w)")
-_FREQ_BEFORE = re.compile(r"(?:^|(?<=/))(?:step|batch|iter|iteration) (?=\w)")
-_FREQ_AFTER = re.compile(r"[ /](?:per |by )?(?:(?P<epoch>epoch|epochs)|(?P<step>step|batch|iter|iteration))$")
-_FREQ_COMPONENT = re.compile(r"^(?:(?P<epoch>epoch|epochs)|(?P<step>step|steps|batch|iter|iteration))/(?=\w)")
-_VERSUS = re.compile(r" vs (?P<what>samples|iterations|steps|epochs?|time)$")
-_SAMPLES = re.compile(r"^samples/|/samples(?=/)")
+_EPOCH_BEFORE = Pattern(r"(?:^|(?<=/))epoch (?=\w)", need="epoch ")
+_FREQUENCIES = ("any", ("epoch", "step", "batch", "iter"))
+_FREQ_BEFORE = Pattern(r"(?:^|(?<=/))(?:step|batch|iter|iteration) (?=\w)", need=_FREQUENCIES)
+_FREQ_AFTER = Pattern(
+    r"[ /](?:per |by )?(?:(?P<epoch>epoch|epochs)|(?P<step>step|batch|iter|iteration))$", need=_FREQUENCIES
+)
+_FREQ_COMPONENT = Pattern(
+    r"^(?:(?P<epoch>epoch|epochs)|(?P<step>step|steps|batch|iter|iteration))/(?=\w)", need=_FREQUENCIES
+)
+_VERSUS = Pattern(r" vs (?P<what>samples|iterations|steps|epochs?|time)$", need=" vs ")
+_SAMPLES = Pattern(r"^samples/|/samples(?=/)", need="samples")
 _AXIS_OF = {
     "samples": "sample",
     "iterations": "step",
@@ -128,17 +142,23 @@ _AXIS_OF = {
     "epochs": "epoch",
     "time": "time",
 }
-_GENERIC = re.compile(
+_GENERIC = Pattern(
     r"^(?:metrics?|losses|scores?|charts?|scalars?|stats?|statistics|monitoring|info|summary|summaries|log|logs|results?"
     r"|(?:epoch|batch|loss) metrics|objective|update|step|rollout|performance|perf)/(?=\w)"
 )
-_LOSS_BEFORE = re.compile(r"^(?:loss|cost)/(?=.*\b(?:loss|cost)\b)")
-_AVERAGE = re.compile(
-    r"^(?:avg|average|mean|reduced|global avg) (?=(?:loss|cost)$)|(?<=^loss)[ /](?:avg|average|mean)$|(?<=^loss) \d$"
+_LOSS_BEFORE = Pattern(r"^(?:loss|cost)/(?=.*\b(?:loss|cost)\b)")
+_AVERAGE = Pattern(
+    r"^(?:avg|average|mean|reduced|global avg) (?=(?:loss|cost)$)|(?<=^loss)[ /](?:avg|average|mean)$|(?<=^loss) \d$",
+    need=("all", (("any", ("loss", "cost")), ("any", (" ", "/")))),
 )
-_SMOOTHED = re.compile(r"\b(?:ema|smooth|smoothed|moving (?:avg|average|mean)|exp(?:onential)? avg)\b")
-_LOADER = re.compile(r"/dataloader idx (\d+)$|^(?P<set>\d+) (?=[a-z])")
-_PERPLEXITY = re.compile(r"(?:^|.*[ /])(?:ppl|perplexity)$")
+_SMOOTHED = Pattern(
+    r"\b(?:ema|smooth|smoothed|moving (?:avg|average|mean)|exp(?:onential)? avg)\b",
+    need=("any", ("ema", "smooth", "moving ", " avg")),
+)
+_LOADER = Pattern(
+    r"/dataloader idx (\d+)$|^(?P<set>\d+) (?=[a-z])", need=("any", ("idx ", *(f"{digit} " for digit in range(10))))
+)
+_PERPLEXITY = Pattern(r"(?:^|.*[ /])(?:ppl|perplexity)$", need=("any", ("ppl", "perplexity")))
 
 
 def shape_of(core: str) -> Shape:

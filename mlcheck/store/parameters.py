@@ -3,6 +3,8 @@
 import re
 from typing import NamedTuple
 
+from mlcheck.store.tables import Pattern
+
 
 class Parameter(NamedTuple):
     """A parameter's name in two parts."""
@@ -13,7 +15,7 @@ class Parameter(NamedTuple):
 
 
 # Names that PyTorch (torch.nn), Keras and TF 1 give to the parameters of their layers; the last word of a name is looked up here.
-_PARAM = re.compile(
+_PARAM = Pattern(
     r"^(?:"
     r"(?P<weight>weights?|kernels?|w|(?:recurrent|depthwise|pointwise)_kernel|embeddings?|in_proj_weight|weight_[gv]|lora_[ab]"
     r"|weight_(?:ih|hh)_l\d+(?:_reverse)?)"
@@ -24,14 +26,18 @@ _PARAM = re.compile(
     r")$",
     re.IGNORECASE,
 )
-_RECURRENT = re.compile(r"^(?:weight|bias)_((?:ih|hh)_l\d+(?:_reverse)?)$", re.IGNORECASE)
-_INDEX = re.compile(r"(?<=[A-Za-z])[_:]\d+$")
-_SUFFIX = re.compile(r"(?:[/_]hist(?:ogram)?|:\d+)$", re.IGNORECASE)
+_RECURRENT = Pattern(r"^(?:weight|bias)_((?:ih|hh)_l\d+(?:_reverse)?)$", re.IGNORECASE)
+_INDEX = Pattern(r"(?<=[A-Za-z])[_:]\d+$")
+_SUFFIX = Pattern(r"(?:[/_]hist(?:ogram)?|:\d+)$", re.IGNORECASE)
 # A normalisation layer's `weight` multiplies and its `bias` is added: scale and shift by another name.
-_NORM = re.compile(
+_NORM = Pattern(
     r"(?:^|[^a-z])(?:bn|ln|gn|norm|(?:batch|layer|group|rms|instance)_?norm(?:alization)?)(?:[^a-z]|$)|norm\d*$", re.I
 )
-_ACT = re.compile(r"(?:^|[^a-z])(relu|tanh|sigmoid|gelu|silu|softmax|elu|selu|leaky_?relu)(?:[^a-z]|$)", re.IGNORECASE)
+_ACT = Pattern(
+    r"(?:^|[^a-z])(relu|tanh|sigmoid|gelu|silu|softmax|elu|selu|leaky_?relu)(?:[^a-z]|$)",
+    re.IGNORECASE,
+    need=("any", ("elu", "tanh", "sigmoid", "silu", "softmax")),
+)
 
 
 def split_parameter(name: str) -> Parameter:

@@ -84,10 +84,11 @@ def with_primary(series: Sequence[Series]) -> list[Series]:
     """The series with `primary: true` on the primary loss in each split, and the parts of a total as `loss_component`.
 
     One loss of a run is primary, under the same name in every split: the only one; else the first of `TOTALS` that is there; else the
-    one that both training and validation have. Smoothed copies, other scales (`ALIASES`) and mixtures of two series under one tag are
-    none. A split without it whose only loss has another name (`train_loss` beside `val_cross_entropy`) has that as its primary.
-    Where nothing tells a total, no loss is primary: shape rules then judge none, instead of all. Beside a policy's loss none is
-    either: a total that holds it has no direction. Where there is no loss at all, an error that a regression minimises takes its
+    only one of the training set that is called `loss` behind a path; else the one that both training and validation have. Smoothed
+    copies, other scales (`ALIASES`) and mixtures of two series under one tag are none. A split without it whose only loss has another
+    name (`train_loss` beside `val_cross_entropy`) has that as its primary. Where nothing tells a total, no loss is primary: shape rules
+    then judge none, instead of all. Beside a policy's loss none is either: a total that holds it has no direction. Where there is no
+    loss at all, an error that a regression minimises takes its
     place (`_with_objective`), and so does the only part of a loss (`_with_lone_part`).
 
     Of several series of that name in a split (`_step` and `_epoch`, two axes) the ones are kept that can be judged; see `_kept`.
@@ -177,6 +178,10 @@ def _name(losses: Sequence[Series]) -> str | None:
     for total in TOTALS:
         if total in own:
             return total
+    # `distill/loss` beside `distill/ce_loss`: under a name of its own, the one that is called just that.
+    plain = [name for name, found in own.items() if name.rpartition("/")[2] == "loss" and "train" in found]
+    if len(plain) == 1:
+        return plain[0]
     repeated = [name for name, found in own.items() if "train" in found and found & {"val", "test"}]
     if len(repeated) == 1:
         return repeated[0]

@@ -126,7 +126,7 @@ _MODES = {
 }
 _LONG_NUMBER = re.compile(r"\d{4,}")
 """Numbers that no pattern tells apart (a test holds it): none names one of more than three digits."""
-_DEVICE = re.compile(r"\b(?:gpu|cuda)[ :]?(\d+)\b")
+_DEVICE = Pattern(r"\b(?:gpu|cuda)[ :]?(\d+)\b", need=("any", ("gpu", "cuda")))
 
 
 @cache
@@ -189,9 +189,13 @@ def assign(
     return Assignment(role, labels, reason)
 
 
+_NARROWER = (("input", "token_ids"), ("weight", "gradient"))
+"""What a collection says and what a name says beside it, where the name knows better: `params` with `fc1.weight.grad` in it."""
+
+
 def _from_collection(tag: str, collection: str, labels: dict[str, str], found: Assignment) -> Assignment:
     role = _COLLECTIONS.get(_singular(collection))
-    if role in (None, found.role, "loss", "metric") or (role == "input" and found.role == "token_ids"):
+    if role in (None, found.role, "loss", "metric") or (role, found.role) in _NARROWER:
         return found
     assert role is not None
     kept = {key: value for key, value in labels.items() if key in ("layer", "param", "worker")}
@@ -208,7 +212,7 @@ def _from_collection(tag: str, collection: str, labels: dict[str, str], found: A
     return Assignment(role, kept | {"certainty": "exact"}, f"collection {collection}")
 
 
-_OUTPUT = re.compile(r"^(?:activations?|acts?|outputs?)[/._]|[./_](?:output|activation)s?(?:_\d+)?$", re.IGNORECASE)
+_OUTPUT = Pattern(r"^(?:activations?|acts?|outputs?)[/._]|[./_](?:output|activation)s?(?:_\d+)?$", re.IGNORECASE)
 
 
 def _singular(collection: str) -> str:

@@ -1,7 +1,7 @@
 """The tables of this package (data/*.toml), and regular expressions out of them."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -46,11 +46,11 @@ def _directory() -> Path:
 class Pattern:
     """A regular expression that is compiled when it is first asked: of the hundreds in the tables a run needs a handful."""
 
-    def __init__(self, pattern: str, flags: int = 0) -> None:
-        """Raises no error for a pattern that is none: a test compiles them all."""
+    def __init__(self, pattern: str, flags: int = 0, need: Need | None = None) -> None:
+        """Raises no error for a pattern that is none: a test compiles them all. `need`: of a pattern that stands in no table."""
         self.pattern = pattern
         self.flags = flags
-        self.need = _needs.get(pattern) if flags in (0, re.IGNORECASE) else None
+        self.need = _needs.get(pattern) if need is None and flags in (0, re.IGNORECASE) else need
         """What a text must hold to match, where that is known."""
 
     @cached_property
@@ -66,6 +66,10 @@ class Pattern:
         """See `re.Pattern.match`."""
         return self.compiled.match(text) if may_match(self.need, text) else None
 
-    def sub(self, replacement: str, text: str) -> str:
+    def finditer(self, text: str) -> Iterator[re.Match[str]]:
+        """See `re.Pattern.finditer`."""
+        return self.compiled.finditer(text) if may_match(self.need, text) else iter(())
+
+    def sub(self, replacement: str | Callable[[re.Match[str]], str], text: str, count: int = 0) -> str:
         """See `re.Pattern.sub`."""
-        return self.compiled.sub(replacement, text) if may_match(self.need, text) else text
+        return self.compiled.sub(replacement, text, count) if may_match(self.need, text) else text

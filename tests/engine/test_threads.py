@@ -10,7 +10,7 @@ from mlcheck.engine import run as judging
 from mlcheck.engine.loader import load_text
 from mlcheck.engine.rank import Causes
 from mlcheck.engine.select import Selected
-from mlcheck.engine.threads import in_threads
+from mlcheck.native.threads import in_threads
 from mlcheck.report import SourceStatus
 from mlcheck.store.build import build_run
 from mlcheck.store.series import Imported, RawSeries, Run

@@ -129,6 +129,16 @@ def test_a_run_that_is_named_by_the_user(tmp_path: Path) -> None:
     assert [run.name for run in discover([f"best={directory}"]).runs] == ["best"]
 
 
+def test_a_run_whose_meta_names_no_experiment(tmp_path: Path) -> None:
+    """Written by hand, or by a tool that knows the layout: an id and metrics are enough."""
+    directory = file_run(tmp_path, metrics={"train_loss": "1 0.5 0\n2 0.4 1\n", "val_loss": "1 0.6 0\n2 0.5 1\n"})
+    meta = directory / "meta.yaml"
+    meta.write_text("".join(line for line in meta.read_text().splitlines(True) if "experiment_id" not in line))
+    (tmp_path / "0" / "meta.yaml").unlink()
+    (run,) = discover([str(directory)]).runs
+    assert set(series(run)) == {"train_loss", "val_loss"}
+
+
 def test_a_metric_alone(tmp_path: Path) -> None:
     directory = file_run(tmp_path, metrics={"metrics/loss": LOSS})
     (run,) = discover([str(directory / "metrics" / "metrics" / "loss")]).runs

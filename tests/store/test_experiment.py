@@ -52,3 +52,13 @@ def test_a_word_that_says_something_stays() -> None:
     run = build_run("run", "run", [("", imported(raw("loss/box", TEN), raw("loss/cls", TEN)))])
     assert "box" in by_tag(run.series, "loss/box").labels["metric"]
     assert by_tag(run.series, "loss/box").labels["metric"] != "box"
+
+
+def test_whose_a_measure_is_does_not_matter_where_there_is_one() -> None:
+    found = metrics("distill/loss", "student/val_loss", "student/val_top1")
+    assert found == {"distill/loss": "distill/loss", "student/val_loss": "student/loss", "student/val_top1": "top1"}
+
+
+def test_of_several_tasks_each_keeps_its_own() -> None:
+    found = metrics("digit/val_accuracy", "parity/val_accuracy", "loss")
+    assert set(found.values()) == {"digit/accuracy", "parity/accuracy", "loss"}

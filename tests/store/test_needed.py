@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlcheck.store import tables
+from mlcheck.store import labels, parameters, roles, tables
 from mlcheck.store.needed import may_match, need_of, needs_of
 
 
@@ -66,7 +66,13 @@ def _patterns(value: Any) -> Iterator[str]:
 
 ALL = sorted(set(_patterns(tables.tables()[0])))
 COMPILED = [(re.compile(one), re.compile(one, re.IGNORECASE), need_of(one)) for one in ALL if need_of(one) is not None]
-WORDS = sorted({word for one in ALL for word in re.findall(r"[A-Za-z]+|\d|[ /._-]", one)})
+IN_CODE = [
+    one for module in (labels, parameters, roles) for one in vars(module).values() if isinstance(one, tables.Pattern)
+]
+COMPILED += [(one.compiled, one.compiled, one.need) for one in IN_CODE if one.need is not None]
+WORDS = sorted(
+    {word for one in [*ALL, *(one.pattern for one in IN_CODE)] for word in re.findall(r"[A-Za-z]+|\d|[ /._-]", one)}
+)
 TAGS = sorted(
     {
         line.split("\t")[0]
@@ -82,6 +88,19 @@ def _check(text: str) -> None:
         if not may_match(need, text):
             assert cased.search(text) is None, (cased.pattern, text)
             assert any_case.search(text) is None, (cased.pattern, text)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from(["tr", "fit", "va", "loss", "acc", "x", " ", " ", "/", "_", ".", "é"]), max_size=8))
+def test_what_is_not_asked_of_names_would_not_have_changed_them(parts: list[str]) -> None:
+    name = "".join(parts)
+    assert labels.tidy(name) == labels._SPACES.compiled.sub(lambda m: m[1] or " ", name).strip(" /")
+    if not any(one in name for one in labels._BEFORE):
+        assert labels._SHORT_BEFORE.compiled.search(name) is None
+    if not name.endswith(labels._AFTER):
+        assert labels._SHORT_AFTER.compiled.search(name) is None
+    if name.replace("/", "").replace(".", "").isalnum():
+        assert labels._SEPARATOR.compiled.search(name) is None
 
 
 def test_most_patterns_of_the_tables_need_something() -> None:

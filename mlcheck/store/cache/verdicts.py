@@ -8,12 +8,12 @@ The name hangs on what was asked, the state on everything that the answer hangs 
 """
 
 import contextlib
-import hashlib
 import json
 import os
 from pathlib import Path
 from typing import Any
 
+from mlcheck.digests import sha256
 from mlcheck.records import dataclass
 from mlcheck.store.cache import room
 
@@ -77,8 +77,8 @@ class Verdicts:
 
 def digest(text: str) -> str:
     """SHA-256 of a text, in hexadecimal digits."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return sha256(text.encode("utf-8", "surrogatepass"))
 
 
 def _head(state: str, body: bytes) -> list[str]:
-    return [FORMAT, state, hashlib.sha256(body).hexdigest()]
+    return [FORMAT, state, sha256(body)]

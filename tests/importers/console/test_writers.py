@@ -409,3 +409,55 @@ def test_names_of_logs(tmp_path: Path, name: str) -> None:
     assert claims(write(tmp_path, text, name))
     assert not claims(write(tmp_path, text, "train.py"))
     assert not claims(write(tmp_path, text, "README.md"))
+
+
+def test_xgboost(tmp_path: Path) -> None:
+    """`evals` of `xgboost.train`: no word of a step, and names of measures that hold no `loss`."""
+    text = (
+        "[0]\ttrain-rmse:0.60625\teval-rmse:0.95801\n"
+        "[1]\ttrain-rmse:0.37630\teval-rmse:0.94678\n"
+        "[2]\ttrain-rmse:0.25233\teval-rmse:0.96044\n"
+    )
+    found = of(tmp_path, text)
+    assert found["train-rmse"] == [(0, 0.60625), (1, 0.3763), (2, 0.25233)]
+    assert found["eval-rmse"] == [(0, 0.95801), (1, 0.94678), (2, 0.96044)]
+
+
+def test_lightgbm(tmp_path: Path) -> None:
+    """`log_evaluation`: whose measure it is stands as a possessive."""
+    text = (
+        "[LightGBM] [Info] Total Bins 1530\n"
+        "[10]\ttraining's multi_logloss: 0.91\tvalid_1's multi_logloss: 0.95\n"
+        "[20]\ttraining's multi_logloss: 0.81\tvalid_1's multi_logloss: 0.85\n"
+        "[30]\ttraining's multi_logloss: 0.71\tvalid_1's multi_logloss: 0.8\n"
+    )
+    found = of(tmp_path, text)
+    assert found["training/multi_logloss"] == [(10, 0.91), (20, 0.81), (30, 0.71)]
+    assert found["valid_1/multi_logloss"] == [(10, 0.95), (20, 0.85), (30, 0.8)]
+
+
+def test_catboost(tmp_path: Path) -> None:
+    text = (
+        "Learning rate set to 0.05\n"
+        "0:\tlearn: 0.6621\ttest: 0.6710\tbest: 0.6710 (0)\ttotal: 5.2ms\tremaining: 5.2s\n"
+        "1:\tlearn: 0.6321\ttest: 0.6510\tbest: 0.6510 (1)\ttotal: 9.2ms\tremaining: 5.1s\n"
+        "2:\tlearn: 0.6021\ttest: 0.6310\tbest: 0.6310 (2)\ttotal: 15ms\tremaining: 5s\n"
+    )
+    found = of(tmp_path, text)
+    assert found["learn/loss"] == [(0, 0.6621), (1, 0.6321), (2, 0.6021)]
+    assert found["test/loss"] == [(0, 0.671), (1, 0.651), (2, 0.631)]
+
+
+def test_iterations_that_are_called_it(tmp_path: Path) -> None:
+    text = (
+        "2026-11-21 15:46:22 INFO it: 4, loss: 1.68793, acc: 0.75\n"
+        "2026-11-21 15:46:23 INFO it: 8, loss: 1.38699, acc: 0.789062\n"
+        "2026-11-21 15:46:23 INFO it: 8, test_loss: 1.33215, test_acc: 0.7\n"
+        "2026-11-21 15:46:24 INFO it: 12, loss: 1.1, acc: 0.8\n"
+        "2026-11-21 15:46:24 INFO it: 16, loss: 0.9, acc: 0.81\n"
+        "2026-11-21 15:46:24 INFO it: 16, test_loss: 1.2, test_acc: 0.72\n"
+        "2026-11-21 15:46:25 INFO it: 24, test_loss: 1.1, test_acc: 0.74\n"
+    )
+    found = of(tmp_path, text)
+    assert found["loss"] == [(4, 1.68793), (8, 1.38699), (12, 1.1), (16, 0.9)]
+    assert found["test_loss"] == [(8, 1.33215), (16, 1.2), (24, 1.1)]

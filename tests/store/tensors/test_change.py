@@ -34,7 +34,7 @@ def assert_compared(columns, arrays):
         assert same(float(columns[KEYS[3]][step]), naive.compared(new, old, 0, 0.1, 0, True)["changed"])
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(lists)
 def test_against_the_step_before(arrays):
     assert_compared(series_of(KEYS, arrays).columns, arrays)
@@ -46,7 +46,7 @@ def test_pieces_of_a_large_tensor_are_compared_like_the_whole(monkeypatch):
     monkeypatch.setattr(queue, "SMALL", -1)
     monkeypatch.setattr("mlcheck.store.tensors.collect.SMALL", -1)
 
-    @settings(deadline=None, max_examples=200)
+    @settings(deadline=None, max_examples=100)
     @given(lists)
     def check(arrays):
         assert_compared(series_of(KEYS, arrays).columns, arrays)
@@ -57,7 +57,7 @@ def test_pieces_of_a_large_tensor_are_compared_like_the_whole(monkeypatch):
 @pytest.mark.parametrize("shape", [(4,), (32, 32), (300, 300)])
 def test_many_tensors_step_by_step_are_compared_each_with_itself(shape):
     generator = np.random.default_rng(0)
-    steps = [[generator.normal(size=shape).astype(np.float32) for _ in range(7)] for _ in range(40)]
+    steps = [[generator.normal(size=shape).astype(np.float32) for _ in range(5)] for _ in range(12)]
     collector = TensorCollector(Request(any_role=frozenset(KEYS)))
     buffer = np.empty(shape, np.float32)
     for step, arrays in enumerate(steps):
@@ -66,9 +66,9 @@ def test_many_tensors_step_by_step_are_compared_each_with_itself(shape):
             buffer[...] = array
             collector.track(f"weights/layer{number}.weight").add(step, 0.0, buffer)
     found = collector.series()
-    assert [one.tag for one in found] == [f"weights/layer{number}.weight" for number in range(7)]
+    assert [one.tag for one in found] == [f"weights/layer{number}.weight" for number in range(5)]
     for number, one in enumerate(found):
-        assert one.steps.tolist() == list(range(40))
+        assert one.steps.tolist() == list(range(12))
         assert_compared(one.columns, [arrays[number] for arrays in steps])
 
 

@@ -27,7 +27,7 @@ def assert_base(found, array):
     assert_same(found, expected, **{key: 0.0 if math.isnan(value) else value for key, value in scales.items()})
 
 
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=200)
 @given(tensors())
 def test_base_statistics(array):
     assert_base(row(naive.BASE, array), array)
@@ -56,7 +56,7 @@ def small_pieces(monkeypatch):
 
 @pytest.mark.usefixtures("small_pieces")
 def test_pieces_of_a_large_tensor_give_what_the_whole_gives():
-    @settings(deadline=None, max_examples=300)
+    @settings(deadline=None, max_examples=150)
     @given(tensors())
     def check(array):
         found = row((*naive.BASE, *ORDER), array)
