@@ -1,8 +1,11 @@
 """What all tests share."""
 
+import shutil
 from pathlib import Path
 
 import pytest
+
+from mlcheck.engine import registry
 
 RULE = """\
 id: TST001
@@ -34,9 +37,19 @@ def rule_text() -> str:
     return RULE
 
 
+@pytest.fixture(scope="session")
+def kept_rules(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The built-in rules as the first command keeps them in its cache: reading them from YAML takes longer than most tests."""
+    cache = tmp_path_factory.mktemp("rules")
+    registry.load(kept=cache)
+    return list(cache.iterdir())
+
+
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, kept_rules: list[Path]) -> Path:
     """No test reads or writes the cache of the user who runs it."""
     path = tmp_path_factory.mktemp("cache")
+    for kept in kept_rules:
+        shutil.copy2(kept, path)
     monkeypatch.setenv("MLCHECK_CACHE_DIR", str(path))
     return path

@@ -26,14 +26,14 @@ def load(files: Sequence[Path], directory: Path) -> list[Rule] | None:
     The tables of the store that were kept with them are taken into use.
     """
     try:
-        stamps = _stamps(files)
-        with open(directory / _name(stamps), "rb") as file:
+        current = stamps(files)
+        with open(directory / _name(current), "rb") as file:
             if not is_ours(os.fstat(file.fileno())):
                 return None
             kept, rules, read = pickle.load(file)
     except Exception:  # noqa: BLE001 - whatever is wrong with it, the files are read
         return None
-    good = kept == stamps and isinstance(rules, list) and all(isinstance(one, Rule) for one in rules)
+    good = kept == current and isinstance(rules, list) and all(isinstance(one, Rule) for one in rules)
     if not good:
         return None
     tables.use(*read)
@@ -46,13 +46,13 @@ def keep(rules: Sequence[Rule], files: Sequence[Path], directory: Path) -> None:
         import secrets
 
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        stamps = _stamps(files)
-        path = directory / _name(stamps)
+        current = stamps(files)
+        path = directory / _name(current)
         temporary = path.with_name(f"{path.name}.tmp-{secrets.token_hex(8)}")
         try:
             temporary.touch(mode=0o600)
             temporary.write_bytes(
-                pickle.dumps((stamps, [_small(one).packed() for one in rules], tables.tables()), protocol=5)
+                pickle.dumps((current, [_small(one).packed() for one in rules], tables.tables()), protocol=5)
             )
             temporary.replace(path)
         finally:
@@ -68,7 +68,7 @@ def _small(rule: Rule) -> Rule:
     return replace(rule, document=document, model=replace(rule.model, tests=()))
 
 
-def _stamps(files: Sequence[Path]) -> str:
+def stamps(files: Sequence[Path]) -> str:
     """Changes with every rule file, with the program and with Python. Raises OSError for a file that is gone."""
     found = [(str(path), (one := path.stat()).st_size, one.st_mtime_ns) for path in (*files, *tables.table_files())]
     # Rules hold instances of our classes: a change of the code must not meet instances of the old one.

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from mlcheck.engine import compiled, plugin
@@ -132,9 +133,15 @@ def _built_in(kept: Path | None) -> list[Rule]:
     files = rule_files(base)
     found = compiled.load(files, kept) if kept is not None else None
     if found is None:
-        from mlcheck.engine.loader import load_file
-
-        found = [load_file(path, f"rules/{path.relative_to(base).as_posix()}", "built-in") for path in files]
+        found = list(_read(base, tuple(files), compiled.stamps(files)))
         if kept is not None:
             compiled.keep(found, files, kept)
     return found
+
+
+@lru_cache(maxsize=1)
+def _read(base: Path, files: tuple[Path, ...], stamps: str) -> tuple[Rule, ...]:
+    """Read once in a process, such as a notebook that scans many runs; `stamps` change where the files do."""
+    from mlcheck.engine.loader import load_file
+
+    return tuple(load_file(path, f"rules/{path.relative_to(base).as_posix()}", "built-in") for path in files)

@@ -284,7 +284,7 @@ def _of_single(name: str, x: Lanes) -> Lanes:
         return _pointwise(lambda values: np.isfinite(numbers(values)).astype(np.float64), x)
     if name == "std":
         return _number(np.nan)
-    if name == "sum":
+    if name == "sum" and x.values.dtype != bool:
         return _pointwise(lambda values: np.where(np.isnan(numbers(values)), 0.0, numbers(values)), x)
     return x
 

@@ -171,6 +171,10 @@ class Sorter:
         return add
 
     def _text(self, saved: Saved) -> None:
+        if saved.is_numeric:
+            # The first of this name was damaged or empty; it hides none of the others.
+            self._tensor(saved)
+            return
         if saved.tag in self._texts or len(self._texts) >= FACTS_KEPT:
             return
         value = stated_value(saved) if len(saved.tag) <= LONGEST_KEY else None

@@ -278,6 +278,15 @@ def test_a_tensor_whose_mode_is_unreadable_is_kept_apart_from_those_of_a_known_m
     assert series(whole, "fc.weight", mode="train").steps.tolist() == [1]
 
 
+def test_a_tensor_that_lost_its_type_in_one_step_is_read_in_the_others(tmp_path):
+    path = trial(tmp_path, steps=2).event_path(0)
+    content = path.read_bytes()
+    length_of_tensor = content.index(b"fc.weightB") + len(b"fc.weightB")
+    path.write_bytes(content[:length_of_tensor] + b"\0" + content[length_of_tensor + 1 :])
+    whole, _ = read(tmp_path)
+    assert series(whole, "fc.weight").steps.tolist() == [1]
+
+
 @given(st.data())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
 def test_no_bytes_raise(tmp_path, data):
