@@ -89,7 +89,7 @@ def test_paired_intervals_hold_the_difference_and_turn_with_it(cells: tuple[int,
         assert turned == pytest.approx((-high, -low), abs=1e-12)
 
 
-@pytest.mark.parametrize("n", [1, 2, 5, 60])
+@pytest.mark.parametrize("n", [1, 60])
 def test_adjustments_are_those_of_statsmodels(n: int) -> None:
     from statsmodels.stats.multitest import multipletests
 
