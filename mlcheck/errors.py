@@ -17,6 +17,10 @@ class UsageError(MlcheckError):
     """A wrong option, rule id, parameter or setting (exit 2)."""
 
 
+class NoRunError(UsageError):
+    """A path that is not there, or holds nothing that the command works on (exit 3)."""
+
+
 class ConfigError(UsageError):
     """A configuration file that does not say what it must (exit 2)."""
 

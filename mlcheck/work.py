@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mlcheck.errors import UsageError
+from mlcheck.errors import NoRunError, UsageError
 from mlcheck.records import dataclass, field, names, replace
 from mlcheck.report import FailOn, SourceStatus
 from mlcheck.settings import RuleSettings, Settings, over
@@ -239,12 +239,12 @@ def load_runs(paths: Sequence[str], options: ScanOptions, request: "Request") ->
             raise UsageError(f"{one}: holds predictions, and no run; `mlcheck compare OLD NEW` compares two such dumps")
     found = discover(given)
     if found.missing:
-        raise UsageError(found.missing[0])
+        raise NoRunError(found.missing[0])
     cache = cache_of(options)
     runs = [import_run(one, options.regime, request, cache, verify=options.verify) for one in found.runs]
     judged = [run for run in runs if any(series.kind != "fact" for series in run.series)]
     if not judged:
-        raise UsageError(f"{', '.join(paths)}: no run below it; `mlcheck inspect` shows what is there")
+        raise NoRunError(f"{', '.join(paths)}: no run below it; `mlcheck inspect` shows what is there")
     return judged
 
 

@@ -46,7 +46,9 @@ def kept_rules(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, kept_rules: list[Path]) -> Path:
+def own_cache(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, kept_rules: list[Path]
+) -> Path:
     """No test reads or writes the cache of the user who runs it."""
     path = tmp_path_factory.mktemp("cache")
     for kept in kept_rules:

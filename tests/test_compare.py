@@ -232,4 +232,4 @@ def test_the_command_writes_reports_and_exits_as_a_scan_does(tmp_path: Path) -> 
     (best,) = [one for one in measured if one["statistic"] == "best"]
     assert best["value"] == pytest.approx(0.40, abs=0.01)
     assert best["base"] == pytest.approx(0.30, abs=0.01)
-    assert run("compare", "base-0", "nowhere", cwd=tmp_path).returncode == 2
+    assert run("compare", "base-0", "nowhere", cwd=tmp_path).returncode == 3

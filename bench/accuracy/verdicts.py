@@ -91,10 +91,13 @@ LATER_BY_KIND = {
     "posterior-collapse": ("posterior-collapse",),
     "wrong-target": ("noise-not-predicted",),
     "gradient-vanishes-in-a-gan": ("discriminator-wins",),
+    "no-shuffling": ("batches-of-one-class",),
+    "sorted-by-class": ("batches-of-one-class",),
 }
 LATER_BY_RULE = {"overfit": ("generalisation-gap",), "class-imbalance": ("nothing-found",)}
 """Rules that are newer than the recipes, by the kind of fault or by the rule beside which they name it; by their definitions, before the
-held-out part was scanned; but posterior-collapse and noise-not-predicted were written for what the first look at it showed."""
+held-out part was scanned; but posterior-collapse,
+noise-not-predicted and batches-of-one-class were written for what was seen in scanned parts."""
 
 
 def with_later(kind: str, expects: tuple[str, ...]) -> tuple[str, ...]:

@@ -5,9 +5,9 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from mlcheck.cli.codes import INTERRUPTED, USAGE_ERROR
+from mlcheck.cli.codes import INTERRUPTED, NO_RUN, USAGE_ERROR
 from mlcheck.cli.output import flush, say
-from mlcheck.errors import MlcheckError
+from mlcheck.errors import MlcheckError, NoRunError
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -26,7 +26,7 @@ def run(arguments: Sequence[str]) -> int:
         code = 0 if leaving.code == 1 else int(leaving.code or 0)
     except MlcheckError as error:
         say(f"mlcheck: {error}")
-        code = USAGE_ERROR
+        code = NO_RUN if isinstance(error, NoRunError) else USAGE_ERROR
     if code == INTERRUPTED:
         say("mlcheck: interrupted")
     flush()

@@ -133,6 +133,9 @@ def parse_outputs(texts: Sequence[str]) -> list[tuple[str, Path | None]]:
     outputs: list[tuple[str, Path | None]] = []
     for text in texts:
         name, separator, path = text.partition("=")
+        if path == "-":
+            # The word for standard output of trivy, curl and tar.
+            separator, path = "", ""
         registry.get(name)
         if separator and not path:
             raise UsageError(f"-o {text}: no path after `=`")
@@ -293,7 +296,7 @@ def explain_exit(report: "Report", seconds: float, *, said: bool, quiet: bool) -
     words = {
         "finding": f"a finding at or above --fail-on {report.fail_on}",
         "rule-error": "a rule raised an error",
-        "requirement": "a required rule was not checked",
+        "requirement": "a requirement was not met (--require, --expect)",
         "missing-path": "a path holds no run",
         "no-run": "no run data found",
         "incomplete-source": "a file is incomplete (--strict)",

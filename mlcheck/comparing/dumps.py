@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlcheck.comparing.report import report_of
-from mlcheck.errors import UsageError
+from mlcheck.errors import NoRunError, UsageError
 from mlcheck.records import dataclass, field, replace
 from mlcheck.report import Note, Report, SourceStatus
 from mlcheck.updates.base import Measure
@@ -52,7 +52,7 @@ def are_dumps(paths: Sequence[str], options: DumpOptions) -> bool:
 
     for path in paths:
         if not Path(path).exists():
-            raise UsageError(f"{path}: no such file or directory")
+            raise NoRunError(f"{path}: no such file or directory")
     found = [is_dump(Path(path), tuple(options.read.columns)) for path in paths]
     if any(found):
         # A file beside a dump that is none by its columns is empty or damaged: what reads it says how.

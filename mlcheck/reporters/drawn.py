@@ -17,6 +17,7 @@ from mlcheck.reporters.wording import run_size, shown_path
 _DETAILED = 5
 _FAILING = 20
 _SOURCES = 10
+_NAMED = 8
 _NOTES = 10
 _VERDICT_STYLES = {
     None: "bold green",
@@ -38,6 +39,12 @@ def drawn(report: Report, options: Options) -> str:
                 page.line()
             _run(page, view, options)
     if options.quiet:
+        unread = [one for one in report.sources if one.status == "unreadable"]
+        if unread and shown:
+            names = ", ".join(clean(one.path) for one in unread[:_SOURCES])
+            page.line(
+                f"{plural(len(unread), 'file')} could not be read: {names}{', …' if len(unread) > _SOURCES else ''}."
+            )
         return page.text()
     _below(page, report, shown, options)
     return page.text()
@@ -97,6 +104,9 @@ def _many(page: Page, report: Report, shown: tuple[RunView, ...], options: Optio
     if extremes:
         page.line(f"{extremes}.")
     if options.quiet:
+        if failing:
+            names = ", ".join(clean(one.info.name) for one in failing[:_NAMED])
+            page.line(f"Failed: {names}{f' and {len(failing) - _NAMED:,} more' if len(failing) > _NAMED else ''}.")
         return
     if gaps(shown):
         page.line(f"{gaps(shown)}.")
