@@ -41,12 +41,17 @@ def subject(finding: Finding) -> str:
     if "group" in finding.labels and finding.category == "embeddings":
         return clean(finding.labels["group"])
     for label, (noun, _) in _NOUNS.items():
-        if label in finding.labels:
+        if label in finding.labels and not (label == "group" and _of_whole_run(finding)):
             return f"{noun} {clean(finding.labels[label])}"
     if finding.series:
         return clean(finding.series[0])
     # What was measured of two models or of two runs is no series of either.
     return " ".join(clean(finding.labels[label]) for label in ("split", "metric") if finding.labels.get(label))
+
+
+def _of_whole_run(finding: Finding) -> bool:
+    """Whether it is about a loss or a metric: a parameter group is then that of a learning rate, which is a witness only."""
+    return bool(finding.evidence) and finding.evidence[0].role in ("loss", "metric", "error_metric")
 
 
 def period(finding: Finding) -> str:
