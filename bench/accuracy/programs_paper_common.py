@@ -19,7 +19,7 @@ from torch.nn import functional
 from bench.accuracy import data
 from bench.accuracy.harness import Recipe
 
-HALF = "held-out"
+HALF = "seen"
 
 Program = Callable[[Path, int, bool], None]
 """Trains into a run directory with a seed; True: without the fault."""
