@@ -48,8 +48,8 @@ How often mlcheck finds a planted fault, names it first, and leaves healthy runs
   of runs detected at warning or above in which such a rule is the first row, or among the first three. Rows: the median number
   of rows at warning or above; consequences that are filed under their cause are no rows.
   One such list was amended after a first scan of the development half: `all-zero` for weights that begin at zero. Rules that are newer
-  than a recipe count by a table of their own (`LATER_BY_…` in verdicts.py), which was written before a part was scanned (its last two
-  entries after it).
+  than a recipe count by a table of their own (`LATER_BY_…` in verdicts.py), which was written before a part was scanned (those of its
+  entries that verdicts.py names after it).
 - **Peers.** `sagemaker` is our reproduction of the built-in rules of Amazon SageMaker Debugger with their documented defaults,
   alone; each of its findings is an error. `runmedic` 0.1.1 reads the directories as they are; "handed scalars" gets all
   scalars of a run in its own form, with their roles. "always alarm" calls everything faulty and names nothing.
