@@ -16,8 +16,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench import peers
@@ -101,22 +102,25 @@ def table(measured: dict[str, Measure]) -> str:
     return "\n".join(lines)
 
 
-def section(title: str, chosen: Sequence[Tool], file: Path, rounds: int) -> None:
-    """Measure one input and print its table."""
-    print(f"\n{title}:\n\n{table(measure(chosen, file, rounds))}", flush=True)
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--slow", action="store_true", help="EventAccumulator and tbparse, too")
     parser.add_argument("--large", action="store_true", help="10 million events, too")
+    parser.add_argument("--only", default="", help="only the tables whose title holds this text")
     given = parser.parse_args()
     rounds = given.rounds
+
+    def section(title: str, chosen: Sequence[Tool], file: Callable[[], Path]) -> None:
+        if given.only in title:
+            print(f"\n{title}:\n\n{table(measure(chosen, file(), rounds))}", flush=True)
+
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; {rounds} rounds")
     section(
-        "1,000,000 scalar events, 24 tags, interleaved", peers.event_readers(given.slow), events_file(1_000_000), rounds
+        "1,000,000 scalar events, 24 tags, interleaved",
+        peers.event_readers(given.slow),
+        partial(events_file, 1_000_000),
     )
     kinds = {
         "tensors": "300,000 scalars as tensors",
@@ -126,15 +130,17 @@ def main() -> None:
         "small": "a run of 1,200 points",
     }
     for kind, title in kinds.items():
-        file = made(f"{kind}.tfevents", "make_kinds.py", kind, "PATH")
-        section(title, peers.event_readers(given.slow or kind == "small"), file, rounds)
+        file = partial(made, f"{kind}.tfevents", "make_kinds.py", kind, "PATH")
+        section(title, peers.event_readers(given.slow or kind == "small"), file)
     for kind, title in (
         ("large", "500 contiguous float32 tensors of 1024 x 1024 (2 GB)"),
         ("small", "20,000 of 32 x 32"),
     ):
-        section(f"HDF5, {title}", peers.dump_readers(), made(f"{kind}.h5", "make_dumps.py", kind, "PATH"), rounds)
-    cached(rounds)
-    growth(rounds, given.large)
+        section(f"HDF5, {title}", peers.dump_readers(), partial(made, f"{kind}.h5", "make_dumps.py", kind, "PATH"))
+    if given.only in "The million events with the cache":
+        cached(rounds)
+    if given.only in "Growth of `mlcheck scan`, and of the import alone":
+        growth(rounds, given.large)
 
 
 def cached(rounds: int) -> None:
