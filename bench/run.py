@@ -1,6 +1,6 @@
 """`make bench`: mlcheck beside its peers, whole processes in turn on the same inputs, as ratios.
 
-    python -m bench.run [--rounds 3] [--slow] [--large]
+    python -m bench.run [--rounds 3] [--slow] [--large] [--only TITLE]
 
 Each tool runs `rounds` times, in turn; the table gives the median wall time, the largest peak memory, and how many times the time of
 mlcheck's `scan` (import, judge and report) it took. The peers only read; mlcheck reads and judges. `--slow` adds TensorBoard's
