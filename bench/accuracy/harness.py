@@ -11,9 +11,9 @@ import os
 import pkgutil
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, wraps
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +112,68 @@ def begin(seed: int) -> None:
     random.seed(seed)
     numpy.random.seed(seed)
     torch.manual_seed(seed)
+
+
+Program = Callable[[Path, int, bool], None]
+"""Trains into a run directory with a seed; True: without the fault."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Decorators that make recipes of the programs of one author."""
+
+    prefix: str
+    """Of their names: `field-…-faulty`, `field-…-fixed`, `field-odd-…`."""
+    half: str
+
+    def into(self, found: list[Recipe]) -> Callable[..., Callable[[Program], Program]]:
+        """A decorator that appends both versions of a program."""
+
+        def pair(
+            fault: str,
+            expects: Sequence[str],
+            logger: str,
+            *,
+            dumps: bool = False,
+            framework: str = "torch",
+            **where: Any,
+        ) -> Callable[[Program], Program]:
+            def keep(program: Program) -> Program:
+                name = f"{self.prefix}-{program.__name__.replace('_', '-')}"
+                about: dict[str, Any] = {"scalars_only": not dumps, "framework": framework, "logger": logger}
+                rules = tuple(dict.fromkeys(expects))
+                faulty, fixed = _version(program, False), _version(program, True)
+                found.append(Recipe(f"{name}-faulty", fault, self.half, faulty, rules, **where, **about))
+                found.append(Recipe(f"{name}-fixed", "healthy", self.half, fixed, **about))
+                return program
+
+            return keep
+
+        return pair
+
+    def odd_into(self, found: list[Recipe]) -> Callable[..., Any]:
+        """A decorator that appends one healthy recipe, which looks odd."""
+
+        def odd(logger: str, *, dumps: bool = False, framework: str = "torch") -> Any:
+            def keep(build: Callable[[Path, int], None]) -> Callable[[Path, int], None]:
+                name = f"{self.prefix}-odd-{build.__name__.replace('_', '-')}"
+                about: dict[str, Any] = {"scalars_only": not dumps, "framework": framework, "logger": logger}
+                found.append(Recipe(name, "healthy", self.half, build, **about))
+                return build
+
+            return keep
+
+        return odd
+
+
+def _version(program: Program, fixed: bool) -> Callable[[Path, int], None]:
+    """One version; it belongs to the module of the program."""
+
+    @wraps(program)
+    def build(run: Path, seed: int) -> None:
+        program(run, seed, fixed)
+
+    return build
 
 
 def code_hash(recipe: Recipe) -> str:

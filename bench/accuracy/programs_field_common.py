@@ -4,11 +4,9 @@ These are programs as they lie in repositories and laboratories. Each is written
 Both versions log the same under the same names. Expected rules are chosen by what their names say, not by how mlcheck judges.
 """
 
-import functools
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,11 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from bench.accuracy.data import Split, batches, steps_per_epoch
-from bench.accuracy.harness import Recipe, require
+from bench.accuracy.harness import Pairs, require
 from bench.accuracy.loggers import Dump, Log, watch
 from bench.accuracy.loop import Loss, accuracy, cross_entropy, gradient_norm
 
-HALF = "seen"
 NOTHING_LEARNED = ("loss-not-decreasing", "loss-plateau", "metric-at-chance", "underfit")
 """The model learns nothing, or next to nothing, from its training data."""
 BADLY_LEARNED = ("loss-not-decreasing", "loss-plateau", "underfit")
@@ -38,52 +35,11 @@ BLOWN_UP = (
 VALIDATION_LOST = ("overfit", "metric-at-chance", "overtraining", "best-is-not-last")
 """The training data are learned, and nothing that holds of others."""
 
-Program = Callable[[Path, int, bool], None]
 Trail = dict[str, list[float]]
 """What was logged, by tag, in order."""
 
-
-def into(found: list[Recipe]) -> Callable[..., Callable[[Program], Program]]:
-    """A decorator that appends both versions of a program: `field-…-faulty` and `field-…-fixed`."""
-
-    def pair(
-        fault: str, expects: Sequence[str], logger: str, *, dumps: bool = False, framework: str = "torch", **where: Any
-    ) -> Callable[[Program], Program]:
-        def keep(program: Program) -> Program:
-            name = f"field-{program.__name__.replace('_', '-')}"
-            about: dict[str, Any] = {"scalars_only": not dumps, "framework": framework, "logger": logger}
-            rules = tuple(dict.fromkeys(expects))
-            found.append(Recipe(f"{name}-faulty", fault, HALF, _version(program, False), rules, **where, **about))
-            found.append(Recipe(f"{name}-fixed", "healthy", HALF, _version(program, True), **about))
-            return program
-
-        return keep
-
-    return pair
-
-
-def odd_into(found: list[Recipe]) -> Callable[..., Any]:
-    """A decorator that appends one healthy recipe, which looks odd: `field-odd-…`."""
-
-    def odd(logger: str, *, dumps: bool = False, framework: str = "torch") -> Any:
-        def keep(build: Callable[[Path, int], None]) -> Callable[[Path, int], None]:
-            name = f"field-odd-{build.__name__.replace('_', '-')}"
-            found.append(
-                Recipe(name, "healthy", HALF, build, scalars_only=not dumps, framework=framework, logger=logger)
-            )
-            return build
-
-        return keep
-
-    return odd
-
-
-def _version(program: Program, fixed: bool) -> Callable[[Path, int], None]:
-    @functools.wraps(program)
-    def build(run: Path, seed: int) -> None:
-        program(run, seed, fixed)
-
-    return build
+_AUTHOR = Pairs("field", "seen")
+into, odd_into = _AUTHOR.into, _AUTHOR.odd_into
 
 
 @dataclass

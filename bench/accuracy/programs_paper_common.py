@@ -4,11 +4,7 @@ The papers are those on faulty training programs: ordinary models on ordinary da
 log the same under the same names. Expected rules are chosen by what their names say, not by how mlcheck judges.
 """
 
-import functools
-from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,55 +13,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from bench.accuracy import data
-from bench.accuracy.harness import Recipe
+from bench.accuracy.harness import Pairs
 
-HALF = "seen"
-
-Program = Callable[[Path, int, bool], None]
-"""Trains into a run directory with a seed; True: without the fault."""
-
-
-def into(found: list[Recipe]) -> Callable[..., Callable[[Program], Program]]:
-    """A decorator that appends both versions of a program: `paper-…-faulty` and `paper-…-fixed`."""
-
-    def pair(
-        fault: str, expects: Sequence[str], logger: str, *, dumps: bool = False, framework: str = "torch", **where: Any
-    ) -> Callable[[Program], Program]:
-        def keep(program: Program) -> Program:
-            name = f"paper-{program.__name__.replace('_', '-')}"
-            about: dict[str, Any] = {"scalars_only": not dumps, "framework": framework, "logger": logger}
-            rules = tuple(dict.fromkeys(expects))
-            found.append(Recipe(f"{name}-faulty", fault, HALF, _version(program, False), rules, **where, **about))
-            found.append(Recipe(f"{name}-fixed", "healthy", HALF, _version(program, True), **about))
-            return program
-
-        return keep
-
-    return pair
-
-
-def odd_into(found: list[Recipe]) -> Callable[..., Any]:
-    """A decorator that appends one healthy recipe, which looks odd: `paper-odd-…`."""
-
-    def odd(logger: str, *, dumps: bool = False, framework: str = "torch") -> Any:
-        def keep(build: Callable[[Path, int], None]) -> Callable[[Path, int], None]:
-            name = f"paper-odd-{build.__name__.replace('_', '-')}"
-            found.append(
-                Recipe(name, "healthy", HALF, build, scalars_only=not dumps, framework=framework, logger=logger)
-            )
-            return build
-
-        return keep
-
-    return odd
-
-
-def _version(program: Program, fixed: bool) -> Callable[[Path, int], None]:
-    @functools.wraps(program)
-    def build(run: Path, seed: int) -> None:
-        program(run, seed, fixed)
-
-    return build
+_AUTHOR = Pairs("paper", "seen")
+into, odd_into = _AUTHOR.into, _AUTHOR.odd_into
 
 
 def moons(seed: int, samples: int = 520, noise: float = 0.2) -> data.Split:
