@@ -48,6 +48,8 @@ class Learned:
     """Names of the good runs."""
     doubtful: Mapping[str, Sequence[str]]
     """Runs with errors, and the names of the rules that gave them: perhaps they are none of the good ones."""
+    unlearned: Sequence[str]
+    """Series that no limit is for, since too few runs of a lane log them under that name."""
 
 
 def learn(paths: Sequence[str], options: ScanOptions, progress: Progress | None = None) -> Learned:
@@ -58,7 +60,7 @@ def learn(paths: Sequence[str], options: ScanOptions, progress: Progress | None 
     """
     import numpy as np
 
-    from mlcheck.updates.limits import FEWEST_RUNS, learned
+    from mlcheck.updates.limits import FEWEST_RUNS, learned, reached
 
     _, selected = select_rules(options)
     runs = load_runs(paths, options, request_for(selected, options.settings))
@@ -73,7 +75,9 @@ def learn(paths: Sequence[str], options: ScanOptions, progress: Progress | None 
             limits += learned(members, lane)
             relaxed += _relaxed(members, lane, selected)
         doubtful = {run.name: names for run in runs if (names := _errors(run, selected))}
-    return Learned(limits, relaxed, [run.name for run in runs], doubtful)
+        named = {one.series for run in runs for one in reached(run) if one.series}
+    unlearned = sorted(named - {one.series for one in limits})
+    return Learned(limits, relaxed, [run.name for run in runs], doubtful, unlearned)
 
 
 def _errors(run: "Run", selected: Sequence["Selected"]) -> list[str]:

@@ -123,3 +123,16 @@ def test_the_command_writes_what_config_reads(tmp_path: Path) -> None:
     assert "leaves what good runs of its kind reached" in result.stdout
     again = run("learn", "good", cwd=tmp_path).stdout
     assert again == (tmp_path / "limits.toml").read_text()
+
+
+def test_series_that_too_few_runs_have_under_one_name_are_named(tmp_path: Path) -> None:
+    for number, name in enumerate(("train/loss", "train__loss", "loss", "train_loss")):
+        (tmp_path / f"exp{number}a").mkdir()
+        rows = "".join(f"{step},{1 / (step + 1)},{0.5 / (step + 1)}\n" for step in range(30))
+        (tmp_path / f"exp{number}a" / "metrics.csv").write_text(f"step,{name},val_loss\n{rows}")
+    found = learn([str(tmp_path)], ScanOptions())
+    assert {one.series for one in found.limits} == {"val_loss"}
+    assert set(found.unlearned) == {"train/loss", "train__loss", "loss", "train_loss"}
+    done = run("learn", tmp_path, "-o", tmp_path / "limits.toml")
+    assert done.returncode == 0
+    assert "no limit for loss, train/loss, train__loss, train_loss: fewer than 3 good runs" in done.stderr

@@ -32,6 +32,8 @@ def learn(
 ) -> int:
     """Take limits and noise from good runs; later scans read them: mlcheck scan RUN --config limits.toml."""
     from mlcheck import learning
+    from mlcheck.reporters.text import clean, listing
+    from mlcheck.updates.limits import FEWEST_RUNS
 
     settings = effective(config, isolated=isolated, select=words("--select", select), regime=regime)
     options = scan_options(settings, ignore=words("--ignore", ignore) or (), rules_dirs=rules or (), no_cache=no_cache)
@@ -42,6 +44,11 @@ def learn(
         progress.stop()
     for run, names in found.doubtful.items():
         say(f"mlcheck: {run} has errors ({', '.join(names)}): is it a good run?")
+    if found.unlearned:
+        say(
+            f"mlcheck: no limit for {listing([clean(one) for one in found.unlearned], 5)}: fewer than "
+            f"{FEWEST_RUNS} good runs of a kind log such a series under one name"
+        )
     text = learning.as_toml(found)
     if output is None:
         write(text)

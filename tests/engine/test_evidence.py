@@ -29,6 +29,22 @@ def test_no_extreme_is_lost(values: np.ndarray, points: int) -> None:
     assert np.isfinite(values).all() or not np.isfinite(shown).all()
 
 
+@settings(deadline=None, max_examples=60)
+@given(
+    arrays(
+        np.float64,
+        st.tuples(st.integers(1, 6), st.sampled_from([41, 150, 400, 4500])),
+        elements=st.floats(allow_nan=True, allow_infinity=True, width=16),
+    )
+)
+def test_columns_that_are_taken_at_once_keep_what_each_by_itself_keeps(table: np.ndarray) -> None:
+    steps = tuple(range(table.shape[1]))
+    many = tuple(Evidence(str(n), "loss", "value", "step", steps, tuple(row.tolist())) for n, row in enumerate(table))
+    # Behind fifty others, where forty points are left to each.
+    found = trim([*(finding(f"R{n:04}") for n in range(50)), finding("R9999", evidence=many)])[-1].evidence
+    assert [one.steps for one in found] == [tuple(down_sample(row, 40).tolist()) for row in table]
+
+
 def test_the_report_stays_within_its_budget() -> None:
     steps = tuple(range(200))
     evidence = Evidence("s", "loss", "value", "step", steps, tuple(float(s) for s in steps))
