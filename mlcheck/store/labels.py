@@ -125,12 +125,12 @@ class Shape(NamedTuple):
 
 _EPOCH_BEFORE = Pattern(r"(?:^|(?<=/))epoch (?=\w)", need="epoch ")
 _FREQUENCIES = ("any", ("epoch", "step", "batch", "iter"))
-_FREQ_BEFORE = Pattern(r"(?:^|(?<=/))(?:step|batch|iter|iteration) (?=\w)", need=_FREQUENCIES)
+_FREQ_BEFORE = Pattern(r"(?:^|(?<=/))(?:step|(?:mini ?)?batch|iter|iteration) (?=\w)", need=_FREQUENCIES)
 _FREQ_AFTER = Pattern(
-    r"[ /](?:per |by )?(?:(?P<epoch>epoch|epochs)|(?P<step>step|batch|iter|iteration))$", need=_FREQUENCIES
+    r"[ /](?:per |by )?(?:(?P<epoch>epoch|epochs)|(?P<step>step|(?:mini ?)?batch|iter|iteration))$", need=_FREQUENCIES
 )
 _FREQ_COMPONENT = Pattern(
-    r"^(?:(?P<epoch>epoch|epochs)|(?P<step>step|steps|batch|iter|iteration))/(?=\w)", need=_FREQUENCIES
+    r"^(?:(?P<epoch>epoch|epochs)|(?P<step>step|steps|(?:mini ?)?batch|iter|iteration))/(?=\w)", need=_FREQUENCIES
 )
 _VERSUS = Pattern(r" vs (?P<what>samples|iterations|steps|epochs?|time)$", need=" vs ")
 _SAMPLES = Pattern(r"^samples/|/samples(?=/)", need="samples")
