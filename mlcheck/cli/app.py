@@ -90,7 +90,7 @@ def run_app(arguments: Sequence[str]) -> int:
 
 def _usage_text(error: Any) -> str:
     context = getattr(error, "ctx", None)
-    usage = f"{context.get_usage()}\nTry 'mlcheck -h' for help.\n\n" if context is not None else ""
+    usage = f"{context.get_usage()}\nTry '{context.command_path} -h' for help.\n\n" if context is not None else ""
     text = error.format_message()
     return text if type(error).__name__ == "NoArgsIsHelpError" else f"{usage}Error: {text}"
 
