@@ -201,7 +201,7 @@ def test_episodes_and_cost(rule_text: str) -> None:
 
 def test_losses_of_which_none_is_the_total_are_not_called_missing(rule_text: str) -> None:
     text = rule_text.replace("split: train}", "split: train, primary: true}")
-    given = {"fit.loss.minibatch": "3x9", "check.loss": "3x9"}
+    given = {"fit.loss.left": "3x9", "check.loss": "3x9"}
     (outcome,) = judged(text, given).outcomes
     assert (outcome.outcome, outcome.kind, outcome.missing) == ("skipped", "ambiguous", ())
     assert "[roles]" in (outcome.reason or "")
