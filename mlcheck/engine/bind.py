@@ -1,6 +1,7 @@
 """Which series meet in a rule: inputs bind to series, and join on the labels that they share (language.md fixes 10 and 11)."""
 
-from collections.abc import Hashable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from functools import cached_property
 from itertools import islice
 
 from mlcheck.engine.arguments import statistic_key
@@ -144,6 +145,16 @@ class Binding:
         spec = self.rule.inputs[name]
         other = others.get(spec.same) if spec.same is not None and spec.run == "baseline" else None
         return other is None or is_counterpart(other, series)
+
+    @cached_property
+    def axes_meet(self) -> bool:
+        """Whether all columns of the inputs stand on axes of one kind."""
+        return len({one.axis for found in self.found.values() for one in found if one.role != "hparam"}) < 2
+
+    def have_direction(self, names: Iterable[str]) -> bool:
+        """Whether of every series of some inputs it is known which direction is the better one."""
+        bound = [self.rule.inputs[name].alias or name for name in names if name in self.rule.inputs]
+        return all(one.labels.get("better") in ("lower", "higher") for name in bound for one in self.found[name])
 
     @property
     def among(self) -> Mapping[str, frozenset[str]]:

@@ -15,6 +15,7 @@ from mlcheck.engine.rule import Rule
 from mlcheck.engine.verdict import BORDERLINE, Errored, Failed, Passed, Skip, Verdict, excess
 from mlcheck.lang.align import put
 from mlcheck.lang.bounds import never_holds
+from mlcheck.lang.early import asks_for_direction, holds_nowhere
 from mlcheck.lang.episodes import Span, find_episodes, is_healed, parse_term
 from mlcheck.lang.evaluate import Evaluator, is_true
 from mlcheck.lang.expression import Expression
@@ -163,8 +164,19 @@ class _Case:
             return Errored(f"{type(error).__name__}: {error}", self.labels)
 
     def _is_ruled_out(self) -> bool:
-        """Whether the ranges of the inputs prove that the condition holds nowhere, and no place or length can be wrong on their axis."""
-        return measures_everywhere(self.rule) and never_holds(self.rule.when, self.rule.lets, self.scope.leaf)
+        """Whether the ranges of the inputs, or a part of the condition, prove that it holds nowhere.
+
+        Only where nothing that is left out could have said that the rule cannot be judged: a place or length that is wrong on an axis,
+        axes that never meet, a direction that is not known.
+        """
+        rule = self.rule
+        if not measures_everywhere(rule):
+            return False
+        if never_holds(rule.when, rule.lets, self.scope.leaf):
+            return True
+        if not self.binding.axes_meet or not self.binding.have_direction(asks_for_direction(rule.when.root, rule.lets)):
+            return False
+        return holds_nowhere(rule.when, rule.lets, self.evaluator)
 
     # What it stands on
 

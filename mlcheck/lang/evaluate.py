@@ -74,6 +74,11 @@ class Evaluator:
                 known = self._roots[id(expression)] = (expression, _step(expression.root)(self))
         return known[1]
 
+    def node(self, node: ast.expr) -> Value:
+        """The value of a part of an expression; of what is asked again only lets are kept."""
+        with np.errstate(all="ignore"):
+            return _step(node)(self)
+
     def extended(self, scope: Scope, added: Set[str]) -> "Evaluator":
         """An evaluator in a scope that knows some names more; what does not need them is not computed again."""
         other = Evaluator(self._lets, scope, None if self._common is None else self._common.but(added))

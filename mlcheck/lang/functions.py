@@ -88,7 +88,9 @@ def _maximum(a: Value, b: Value) -> Value:
 
 
 def _isfinite(x: Value) -> Value:
-    return pointwise(lambda values: np.isfinite(numbers(values)), x)
+    if not isinstance(x, Column):
+        return bool(np.isfinite(x))
+    return _remembered(x, "isfinite", 0.0, lambda: Column(np.isfinite(numbers(x.values)), x.axis))
 
 
 def _where(c: Value, a: Value, b: Value) -> Value:
@@ -174,9 +176,7 @@ def _prev(x: Value, k: Value = 1.0) -> Value:
 def _diff(x: Value) -> Value:
     if not isinstance(x, Column):
         return NAN
-    before = _prev(x)
-    assert isinstance(before, Column)
-    return _like(x, numbers(x.values) - numbers(before.values))
+    return _remembered(x, "diff", 0.0, lambda: _like(x, np.diff(numbers(x.values), prepend=np.nan)))
 
 
 def _lag(x: Value, n: Value) -> Value:
@@ -262,8 +262,13 @@ def _rolling_quantile(x: Value, n: Value, q: Value) -> Value:
     return _like(x, rolling.rolling_quantile(numbers(x.values), window, share)) if isinstance(x, Column) else x
 
 
-def _so_far(function: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Callable[[Value], Value]:
-    return lambda x: _like(x, function(numbers(x.values))) if isinstance(x, Column) else x
+def _so_far(name: str, function: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> Callable[[Value], Value]:
+    def apply(x: Value) -> Value:
+        if not isinstance(x, Column):
+            return x
+        return _remembered(x, name, 0.0, lambda: _like(x, function(numbers(x.values))))
+
+    return apply
 
 
 def _whole(name: str) -> Callable[[Value], Value]:
@@ -315,8 +320,8 @@ FUNCTIONS: Mapping[str, Callable[..., Value]] = MappingProxyType(
         "rolling_median": _rolling_median,
         "rolling_max": _rolling("rolling_max", rolling.rolling_max),
         "rolling_quantile": _rolling_quantile,
-        "lowest_so_far": _so_far(rolling.lowest_so_far),
-        "cumulative_sum": _so_far(rolling.cumulative_sum),
+        "lowest_so_far": _so_far("lowest_so_far", rolling.lowest_so_far),
+        "cumulative_sum": _so_far("cumulative_sum", rolling.cumulative_sum),
         "quantile": _quantile,
         "noise": _noise,
         **{name: _whole(name) for name in whole.WHOLE},
