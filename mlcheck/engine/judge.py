@@ -35,6 +35,9 @@ NETWORK_ROLES = frozenset({"weight", "gradient", "activation", "grad_norm", "lr"
 LOSS_SHAPE_CATEGORIES = frozenset({"loss", "generalisation"})
 """On a run of unknown regime these give no error (design.md §2)."""
 
+WORTH_PROVING = 2_000
+"""Points of a series from which a look at the ranges of the inputs costs less than the evaluation that it may save."""
+
 
 def judge(rule: Rule, context: RunContext, params: Mapping[str, float | bool | str]) -> Iterator[Verdict]:
     """Judge every combination of a rule's inputs in one run; at least one verdict always comes."""
@@ -172,11 +175,14 @@ class _Case:
         rule = self.rule
         if not measures_everywhere(rule):
             return False
-        if never_holds(rule.when, rule.lets, self.scope.leaf):
+        if self._points() >= WORTH_PROVING and never_holds(rule.when, rule.lets, self.scope.leaf):
             return True
-        if not self.binding.axes_meet or not self.binding.have_direction(asks_for_direction(rule.when.root, rule.lets)):
+        if not self.binding.axes_meet or not self.binding.have_direction(asks_for_direction(rule.when, rule.lets)):
             return False
         return holds_nowhere(rule.when, rule.lets, self.evaluator)
+
+    def _points(self) -> int:
+        return max((len(one) for one in self.combination.series.values() if one is not None), default=0)
 
     # What it stands on
 

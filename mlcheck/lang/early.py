@@ -35,12 +35,14 @@ def _is_false(node: ast.expr, lets: Lets, evaluator: Evaluator) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def asks_for_direction(root: ast.expr, lets: Lets) -> frozenset[str]:
+def asks_for_direction(expression: Expression, lets: Lets) -> frozenset[str]:
     """The names of which an expression, with its lets put in, asks which direction is the better one: it may not be known."""
     found: set[str] = set()
-    for node in ast.walk(root):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "cost":
-            found |= lets.names(node)
-        if isinstance(node, ast.Name) and (let := lets.expressions.get(node.id)):
-            found |= asks_for_direction(let.root, lets)
+    # The texts of most lets of a small run are never taken apart: here, too, only those that ask.
+    if "cost" in expression.text:
+        for node in ast.walk(expression.root):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "cost":
+                found |= lets.names(node)
+    for name in expression.names & lets.expressions.keys():
+        found |= asks_for_direction(lets.expressions[name], lets)
     return frozenset(found)

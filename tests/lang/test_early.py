@@ -61,6 +61,6 @@ def test_raises_what_it_evaluates() -> None:
 def test_knows_of_what_the_direction_is_asked() -> None:
     lets = make_lets({"price": parse("cost(x) + y", ["x", "y"]), "twice": parse("2 * price", ["price"])})
     known = ["x", "y", "z", "price", "twice"]
-    assert asks_for_direction(parse("z > 0 and twice > 1", known).root, lets) == {"x"}
-    assert asks_for_direction(parse("cost(z - y) > 0", known).root, lets) == {"y", "z"}
-    assert not asks_for_direction(parse("x > y", known).root, lets)
+    assert asks_for_direction(parse("z > 0 and twice > 1", known), lets) == {"x"}
+    assert asks_for_direction(parse("cost(z - y) > 0", known), lets) == {"y", "z"}
+    assert not asks_for_direction(parse("x > y", known), lets)
