@@ -104,7 +104,7 @@ def test_settings_of_some_runs(project: Path) -> None:
     [
         ("[rules.LOS003]\nsigma = 1", "LOS003 (loss-divergence) has no parameter 'sigma'; did you mean sigmas?"),
         ("[rules.LOS003]\nsigmas = 'many'", "LOS003.sigmas is 'many'; it must be a number"),
-        ("[rules.LOS03]\nsigmas = 3", "`rules.LOS03`: no rule 'LOS03'; did you mean LOS003?"),
+        ("[rules.LOSS003]\nsigmas = 3", "`rules.LOSS003`: no rule 'LOSS003'; did you mean LOS003?"),
         ("[[runs]]\nmatch = 'x'\nrules = {LOS003 = {sigma = 1}}", "has no parameter 'sigma'"),
     ],
 )

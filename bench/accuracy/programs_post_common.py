@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from bench.accuracy import data
 from bench.accuracy.harness import Pairs
 
-_AUTHOR = Pairs("post", "held-out")
+_AUTHOR = Pairs("post", "seen")
 into, odd_into = _AUTHOR.into, _AUTHOR.odd_into
 
 
