@@ -268,3 +268,9 @@ def test_require() -> None:
 def test_completion_is_there() -> None:
     done = run("--show-completion", "bash", _TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION="1")
     assert "mlcheck" in done.stdout
+
+
+def test_a_value_that_an_option_does_not_have_is_said_in_plain_words() -> None:
+    done = run("scan", "--fail-on", "nothing")
+    assert done.returncode == 2
+    assert "Invalid value for '--fail-on': 'nothing' is not one of 'error', 'warning', 'info', 'never'." in done.stderr

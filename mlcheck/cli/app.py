@@ -91,7 +91,8 @@ def run_app(arguments: Sequence[str]) -> int:
 def _usage_text(error: Any) -> str:
     context = getattr(error, "ctx", None)
     usage = f"{context.get_usage()}\nTry '{context.command_path} -h' for help.\n\n" if context is not None else ""
-    text = error.format_message()
+    # How pydantic, which checks the values for the option parser, begins its sentences.
+    text = error.format_message().replace(": Value error, ", ": ")
     return text if type(error).__name__ == "NoArgsIsHelpError" else f"{usage}Error: {text}"
 
 
