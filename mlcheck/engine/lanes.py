@@ -1,6 +1,7 @@
 """Which combinations of a rule need not be judged one by one, because its condition is seen to hold nowhere in many of them at once."""
 
 from collections.abc import Mapping, Sequence, Set
+from functools import lru_cache
 
 import numpy as np
 
@@ -38,9 +39,8 @@ class FixedLets:
             if any(one.series[name] is not combinations[0].series[name] for one in combinations)
         }
         specs = rule.inputs
-        self._names = _free_of(
-            rule, {name for name, spec in specs.items() if {name, spec.alias or name, spec.same or name} & varying}
-        )
+        depend = (name for name, spec in specs.items() if {name, spec.alias or name, spec.same or name} & varying)
+        self._names = _free_of(rule, frozenset(depend))
 
     def value(self, let: str) -> Value | None:
         """See `lang.evaluate.Common`."""
@@ -50,12 +50,13 @@ class FixedLets:
         """See `lang.evaluate.Common`."""
         other = object.__new__(FixedLets)
         other._rule, other._evaluator = self._rule, self._evaluator
-        other._names = self._names & _free_of(self._rule, names)
+        other._names = self._names & _free_of(self._rule, frozenset(names))
         return other
 
 
-def _free_of(rule: Rule, names: Set[str]) -> frozenset[str]:
-    """The lets that need none of these names, and no reduction, whose members depend on the combination."""
+@lru_cache(maxsize=1024)
+def _free_of(rule: Rule, names: frozenset[str]) -> frozenset[str]:
+    """The lets that need none of these names, and no reduction, whose members depend on the combination; each combination asks the same."""
     return frozenset(
         let
         for let, uses in rule.lets.uses_of.items()
