@@ -12,7 +12,7 @@ from torch import Tensor
 from bench.accuracy import data
 from bench.accuracy.harness import Pairs
 
-_AUTHOR = Pairs("repo", "held-out")
+_AUTHOR = Pairs("repo", "seen")
 into, odd_into = _AUTHOR.into, _AUTHOR.odd_into
 
 

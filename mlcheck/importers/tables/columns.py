@@ -1,13 +1,13 @@
 """Gathers the columns of a table, whatever it is read from, and makes series of them: which column is the step, which the time."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mlcheck.importers.tables.cells import Numbers
-from mlcheck.importers.tables.writers import Writer, normal
+from mlcheck.importers.tables.writers import Writer, counts, normal
 from mlcheck.records import dataclass, field
 from mlcheck.store.series import Floats, Hints, Ints, RawSeries
 
@@ -168,17 +168,11 @@ class Gather:
             lengths = self._spread(writer.cumulative)
             return None, np.cumsum(np.nan_to_num(lengths, posinf=0.0, neginf=0.0))
         by_name = {normal(name): column for name, column in reversed(self.columns.items())}
-        usable = []
-        for name in (*writer.steps, *writer.epochs):
-            column = by_name.get(name)
-            if column is None or not column.numbers or column.is_text:
-                continue
-            rows, values = column.joined()
-            whole = np.isfinite(values) & (np.abs(values) < _FAR) & (values == np.floor(values))
-            if whole.mean() < WHOLE:
-                continue
-            moves = float(values[whole].max() > values[whole].min()) or float(self.rows <= 2)
-            usable.append((bool(moves), len(rows) >= MOSTLY * self._stated(), column, rows[whole], values[whole]))
+        usable = self._counting(by_name, (*writer.steps, *writer.epochs))
+        # `batches_done`, `outer_iter`: nobody can list them all. Such a name counts where its numbers only rise.
+        usable = usable or [
+            one for one in self._counting(by_name, filter(counts, by_name)) if (np.diff(one[-1]) > 0).all()
+        ]
         if not usable:
             if not writer.rows and self.columns:
                 notes.append("no column counts whole steps: the rows are counted")
@@ -188,6 +182,23 @@ class Gather:
         steps = np.full(self.rows, np.nan)
         steps[rows] = values
         return column.name, steps
+
+    def _counting(
+        self, by_name: Mapping[str, _Column], names: Iterable[str]
+    ) -> list[tuple[bool, bool, _Column, NDArray[np.intp], Floats]]:
+        """Of the columns of these names those of whole numbers: whether they move, whether most rows have one, rows, and numbers there."""
+        usable = []
+        for name in names:
+            column = by_name.get(name)
+            if column is None or not column.numbers or column.is_text:
+                continue
+            rows, values = column.joined()
+            whole = np.isfinite(values) & (np.abs(values) < _FAR) & (values == np.floor(values))
+            if whole.mean() < WHOLE:
+                continue
+            moves = float(values[whole].max() > values[whole].min()) or float(self.rows <= 2)
+            usable.append((bool(moves), len(rows) >= MOSTLY * self._stated(), column, rows[whole], values[whole]))
+        return usable
 
     def _stated(self) -> int:
         """Rows that state anything at all."""
@@ -206,7 +217,9 @@ class Gather:
         """What the steps count, where the step column tells."""
         if step is None:
             return "epoch" if self.writer.rows else None
-        return "epoch" if normal(step) in self.writer.epochs and "episode" not in normal(step) else None
+        name = normal(step)
+        is_epoch = name in self.writer.epochs or (not self.writer.is_step(name) and "epoch" in name)
+        return "epoch" if is_epoch and "episode" not in name else None
 
     # Wall times
 

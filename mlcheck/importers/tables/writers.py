@@ -71,6 +71,21 @@ def normal(name: str) -> str:
     return _BLANKS.sub("_", name.strip().lower())
 
 
+_COUNTS = re.compile(
+    r"(?:^|[_/.])(?:steps?|iters?|iterations?|batch(?:es)?|minibatch(?:es)?|epochs?|updates?|rounds?|chunks?|ticks?|kimgs?|generations?)(?:$|[_/.])"
+)
+
+_MEASURES = re.compile(
+    r"size|per|left|remain|time|sec|rate|limit|max|min(?!i)|length|warm|lr|loss|acc|patience|best|every|freq|skip"
+)
+
+
+@lru_cache(maxsize=1 << 12)
+def counts(name: str) -> bool:
+    """Whether a column's name, in the form of `normal`, says that it counts steps, without being one of those that are known."""
+    return _COUNTS.search(name) is not None and _MEASURES.search(name) is None
+
+
 def writer_of(file_name: str, names: Sequence[str], parents: str = "") -> Writer:
     """The first writer that a table fits by its file's name and its columns, else the generic one.
 

@@ -14,12 +14,14 @@ WEATHER = "timestamp,temperature,humidity,pressure\n" + "".join(
 )
 PREDICTIONS = "id,label,prediction,score\n" + "".join(f"{n},1,1,0.9\n" for n in range(50))
 SWEEP = "trial,lr,batch_size,accuracy\n" + "".join(f"{n},0.1,32,0.{n}\n" for n in range(1, 9))
+SIZES = "batch_size,lr,accuracy\n" + "".join(f"{2**n},0.1,0.{n}\n" for n in range(1, 9))
 SHUFFLED = "step,loss\n" + "".join(f"{(n * 37) % 101},{n}\n" for n in range(100))
 DIALOGUE = "step,speaker,text,mood,loss\n" + "".join(f"{n},a,hello there,good,0.5\n" for n in range(20))
 
 
 @pytest.mark.parametrize(
-    "table", [HOUSES, IRIS, WEATHER, PREDICTIONS, SWEEP, SHUFFLED, DIALOGUE, "a,b\n", "hello\n", "", "1,2\n3,4\n"]
+    "table",
+    [HOUSES, IRIS, WEATHER, PREDICTIONS, SWEEP, SIZES, SHUFFLED, DIALOGUE, "a,b\n", "hello\n", "", "1,2\n3,4\n"],
 )
 def test_a_data_set_is_refused_with_a_reason(tmp_path: Path, table: str) -> None:
     path = tmp_path / "data.csv"

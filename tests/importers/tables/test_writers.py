@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mlcheck.importers.tables.importer import TableImporter
+from mlcheck.importers.tables.sniff import look
 from tests.importers.tables.helpers import claimed, pairs, points, read
 
 
@@ -217,3 +218,23 @@ def test_a_file_named_by_its_split(tmp_path: Path) -> None:
     ]
     assert list(points(read(tmp_path, "test_7.csv", "epoch,loss\n1,0.5\n2,0.25\n"))) == ["loss"]
     assert TableImporter().format == "table"
+
+
+@pytest.mark.parametrize(
+    ("name", "axis"), [("batches_done", None), ("outer_iter", None), ("chunk", None), ("num_epochs_done", "epoch")]
+)
+def test_a_column_that_only_rises_and_says_what_it_counts_is_the_step(
+    tmp_path: Path, name: str, axis: str | None
+) -> None:
+    rows = "".join(json.dumps({name: 4 * n, "loss": 3 - 0.1 * n, "batch_size": 32}) + "\n" for n in range(1, 9))
+    (tmp_path / "log.jsonl").write_text(rows)
+    assert claimed(tmp_path / "log.jsonl")
+    imported = read(tmp_path, "log.jsonl", rows)
+    assert points(imported)["loss"] == [(4 * n, pytest.approx(3 - 0.1 * n)) for n in range(1, 9)]
+    assert {one.hints.axis for one in imported.series} == {axis}
+
+
+def test_what_falls_back_is_no_step_whatever_its_name(tmp_path: Path) -> None:
+    rows = "".join(f"{one},{2 - 0.1 * n}\n" for n, one in enumerate([1, 2, 3, 1, 2, 3]))
+    (tmp_path / "log.csv").write_text("inner_iter,loss\n" + rows)
+    assert "without a step-like column" in (look(tmp_path / "log.csv").refused or "")
