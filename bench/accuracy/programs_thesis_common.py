@@ -16,7 +16,7 @@ import torch
 from bench.accuracy import data
 from bench.accuracy.harness import Pairs
 
-_AUTHOR = Pairs("thesis", "held-out")
+_AUTHOR = Pairs("thesis", "seen")
 into, odd_into = _AUTHOR.into, _AUTHOR.odd_into
 
 
