@@ -135,7 +135,6 @@ class _Case:
         self.labels = self._labels()
         self.scope = RuleScope(binding, combination)
         self.may_fail = known is not None
-        self._members_of: dict[str, list[Series]] = {}
         self.evaluator = known or Evaluator(rule.lets, self.scope, fixed)
 
     def _labels(self) -> dict[str, str]:
@@ -201,11 +200,6 @@ class _Case:
 
     def _members(self, name: str) -> list[Series]:
         name = self.rule.inputs[name].alias or name
-        if name not in self._members_of:
-            self._members_of[name] = self._find_members(name)
-        return self._members_of[name]
-
-    def _find_members(self, name: str) -> list[Series]:
         if name in self.binding.among:
             dropped = self.binding.among[name]
             return [

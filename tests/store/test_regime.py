@@ -35,6 +35,8 @@ def regime_of(tags: list[str], facts: list[Fact] | None = None, part: str = "") 
         (["train/loss", "errD", "errG"], "gan"),
         (["train/loss", "gen_loss"], "supervised"),
         (["train/loss_simple_step", "train/loss_vlb_step", "val/loss_simple_ema"], "diffusion"),
+        (["train/simple_loss", "val/simple_loss"], "diffusion"),
+        (["train/simple_loss", "train/pruned_loss", "train/loss", "valid/loss"], "supervised"),
         (["train/loss", "logit_scale"], "contrastive"),
         (["lm loss", "lm loss validation", "grad-norm"], "pretrain"),
         (["train-logloss", "validation-logloss"], "tree"),

@@ -71,13 +71,43 @@ def normal(name: str) -> str:
     return _BLANKS.sub("_", name.strip().lower())
 
 
-_COUNTS = re.compile(
-    r"(?:^|[_/.])(?:steps?|iters?|iterations?|batch(?:es)?|minibatch(?:es)?|epochs?|updates?|rounds?|chunks?|ticks?|kimgs?|generations?)(?:$|[_/.])"
-)
+def _word(*words: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:^|[_/.])(?:{'|'.join(words)})(?:$|[_/.])")
 
-_MEASURES = re.compile(
-    r"size|per|left|remain|time|sec|rate|limit|max|min(?!i)|length|warm|lr|loss|acc|patience|best|every|freq|skip"
+
+_COUNTS = _word(
+    "steps?",
+    "iters?",
+    "iterations?",
+    "(?:mini)?batch(?:es)?",
+    "epochs?",
+    "updates?",
+    "rounds?",
+    "chunks?",
+    "ticks?",
+    "kimgs?",
 )
+_MEASURES = _word(
+    *(
+        "size",
+        "per",
+        "left",
+        "remaining",
+        "time",
+        "secs?",
+        "seconds",
+        "rate",
+        "limit",
+        "max",
+        "min",
+        "length",
+        "warm_?up",
+        "lr",
+        "loss",
+    ),
+    *("acc", "accuracy", "patience", "best", "every", "freq", "skip(?:ped)?"),
+)
+"""Words beside which such a name measures or limits something else: `batch_size`, `steps_per_second`, `epochs_left`."""
 
 
 @lru_cache(maxsize=1 << 12)
