@@ -111,8 +111,8 @@ def _roles(rule: Rule, names: Sequence[str]) -> set[str]:
 def _what(rule: Rule, name: str) -> str:
     spec = rule.inputs[name]
     split = spec.labels.get("split", [None])
-    metric = spec.labels.get("metric", [])
-    return contexts.what(metric[0] if metric else spec.role, split[0])
+    measure = spec.labels.get("family") or spec.labels.get("metric")
+    return contexts.what(measure[0] if measure else spec.role, split[0])
 
 
 class _Case:

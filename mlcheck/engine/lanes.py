@@ -6,9 +6,10 @@ from functools import lru_cache
 import numpy as np
 
 from mlcheck.engine.bind import Binding, Combination, RuleScope
-from mlcheck.engine.rule import Rule
+from mlcheck.engine.rule import VERDICT_NAMES, Rule
 from mlcheck.lang.episodes import find_episodes, parse_term
 from mlcheck.lang.evaluate import Evaluator
+from mlcheck.lang.expression import Expression
 from mlcheck.lang.lanes import LaneEvaluator, Unsupported, is_supported
 from mlcheck.lang.values import Axis, Value
 from mlcheck.records import dataclass
@@ -124,11 +125,22 @@ def _judge(
         return
     except Exception:  # noqa: BLE001 - each by itself says which of them it is that cannot be judged, and why
         return
+    failing = int((enough & holds).sum())
+    told = lanes.numbers_of([rule.when, *_of_verdicts(rule)]) if failing >= FEWEST else ()
     for lane, number in enumerate(numbers):
         if enough[lane] and holds[lane]:
-            evaluators[number] = lanes.tell(lane)
+            evaluators[number] = lanes.tell(lane, told)
         elif enough[lane]:
             passed.add(number)
+
+
+@lru_cache(maxsize=1024)
+def _of_verdicts(rule: Rule) -> Sequence[Expression]:
+    """What a verdict that fails is put together from, save what needs the verdict itself."""
+    cases = [*rule.severity_cases(), *(case for cases in rule.texts.values() for case in cases)]
+    found = [rule.value, rule.limit, rule.margin, *(case.condition for case in cases)]
+    names = frozenset(VERDICT_NAMES)
+    return [one for one in found if one is not None and names.isdisjoint(rule.lets.names(one.root))]
 
 
 def _long_enough(

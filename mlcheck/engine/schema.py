@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from mlcheck.errors import did_you_mean
 from mlcheck.store.comparison import COMPARISON_ROLES
+from mlcheck.store.families import known_families
 from mlcheck.store.regime import REGIMES
 from mlcheck.store.roles import known_roles
 
@@ -20,6 +21,7 @@ FILTER_LABELS = (
     "layer",
     "param",
     "metric",
+    "family",
     "worker",
     "group",
     "category",
@@ -140,7 +142,7 @@ class InputModel(Strict):
     @field_validator("labels")
     @classmethod
     def _known_labels(cls, labels: dict[str, list[str]]) -> dict[str, list[str]]:
-        for label, known in LABEL_VALUES.items():
+        for label, known in {**LABEL_VALUES, "family": tuple(known_families())}.items():
             for value in labels.get(label, ()):
                 if value not in known:
                     hint = did_you_mean(value, known) or "known: " + ", ".join(known)

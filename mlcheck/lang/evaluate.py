@@ -82,8 +82,12 @@ class Evaluator:
     def extended(self, scope: Scope, added: Set[str]) -> "Evaluator":
         """An evaluator in a scope that knows some names more; what does not need them is not computed again."""
         other = Evaluator(self._lets, scope, None if self._common is None else self._common.but(added))
-        other._names = {
-            name: value for name, value in self._names.items() if added.isdisjoint(self._lets.uses_of.get(name, {name}))
+        needs_added = _that_need(self._lets, frozenset(added))
+        other._names = {name: value for name, value in self._names.items() if name not in needs_added}
+        other._roots = {
+            key: (one, value)
+            for key, (one, value) in self._roots.items()
+            if added.isdisjoint(self._lets.names(one.root))
         }
         return other
 
@@ -105,6 +109,10 @@ class Evaluator:
     def tell(self, name: str, value: Value) -> None:
         """What a let is known to be in this scope."""
         self._names[name] = value
+
+    def tell_of(self, expression: Expression, value: Value) -> None:
+        """What an expression is known to be in this scope."""
+        self._roots[id(expression)] = (expression, value)
 
     def forget(self) -> None:
         """Let go of long columns: as a member of a reduction it is not asked again for most of them."""
@@ -150,6 +158,12 @@ class Evaluator:
                 self._evaluators.setdefault(id(scope), Evaluator(self._lets, scope)) for scope in scopes
             ]
         return self._members[names, label]
+
+
+@lru_cache(maxsize=1024)
+def _that_need(lets: Lets, names: frozenset[str]) -> frozenset[str]:
+    """These names, and the lets that need one of them."""
+    return names | {let for let, uses in lets.uses_of.items() if not names.isdisjoint(uses)}
 
 
 class Common(Protocol):

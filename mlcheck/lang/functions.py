@@ -5,6 +5,7 @@ a number stands for a condition it is true when it is neither 0 nor NaN. Callers
 off.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
@@ -38,7 +39,9 @@ def truths(values: Array | float | bool) -> NDArray[np.bool_]:
 
 def is_true(value: Value) -> bool:
     """Whether a value is true, a column at any of its points."""
-    return bool(np.any(truths(value.values if isinstance(value, Column) else value)))
+    if isinstance(value, Column):
+        return bool(np.any(truths(value.values)))
+    return bool(value) and not math.isnan(value)
 
 
 def pointwise(operation: Callable[..., Array], *values: Value) -> Value:

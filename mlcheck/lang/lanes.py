@@ -39,6 +39,10 @@ class Lanes:
     """The axis of one of the columns: all of them have its steps; None for numbers."""
 
 
+Told = Sequence[tuple[Expression, Lanes]]
+"""Expressions with the numbers that they come to."""
+
+
 class LaneEvaluator:
     """The values of a rule's expressions in many scopes, whose evaluators say what the inputs are."""
 
@@ -63,9 +67,28 @@ class LaneEvaluator:
             known = self._names[name] = self._input(name) if let is None else self._value(let.root)
         return known
 
-    def tell(self, lane: int) -> Evaluator:
-        """The evaluator of one scope, with the numbers that its lets are known to be."""
+    def numbers_of(self, expressions: Sequence[Expression]) -> Told:
+        """Those of the expressions that come to a number or truth in each scope, with what they come to.
+
+        What cannot be evaluated in all scopes at once is left out: each by itself says why, if it is asked at all.
+        """
+        found = []
+        for one in expressions:
+            try:
+                if is_supported(one.root, self._lets):
+                    with np.errstate(all="ignore"):
+                        value = self._value(one.root)
+                    if value.axis is None:
+                        found.append((one, value))
+            except Exception:  # noqa: BLE001 - see above
+                continue
+        return found
+
+    def tell(self, lane: int, told: Told = ()) -> Evaluator:
+        """The evaluator of one scope, with the numbers that its lets, and some expressions, are known to be."""
         evaluator = self._evaluators[lane]
+        for one, found in told:
+            evaluator.tell_of(one, found.values[lane if len(found.values) > 1 else 0, 0].item())
         for name, found in self._names.items():
             if found.axis is None and name in self._lets.expressions:
                 evaluator.tell(name, found.values[lane if len(found.values) > 1 else 0, 0].item())

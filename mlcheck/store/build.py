@@ -12,6 +12,7 @@ from mlcheck.store.derive import fact_series
 from mlcheck.store.duplicates import without_copies
 from mlcheck.store.experiment import without_experiment, without_owner
 from mlcheck.store.facts import run_facts
+from mlcheck.store.families import with_families
 from mlcheck.store.lane import lane
 from mlcheck.store.primary import with_primary
 from mlcheck.store.regime import REGIMES
@@ -40,7 +41,7 @@ def build_run(
         raise UsageError(
             f"unknown regime {regime!r}; {did_you_mean(regime, REGIMES) or 'one of ' + ', '.join(REGIMES)}"
         )
-    logged = without_owner(without_experiment(_with_siblings(assemble(parts, overrides))))
+    logged = with_families(without_owner(without_experiment(_with_siblings(assemble(parts, overrides)))))
     logged = _with_training_metrics(with_axes(logged))
     logged, sources = without_copies(logged, [imported.status for _, imported in parts])
     logged = with_primary(with_totals(logged))

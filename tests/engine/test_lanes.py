@@ -47,3 +47,25 @@ def test_layers_together_and_one_by_one(rule_text, monkeypatch):
     # As text: evidence holds NaN, which equals nothing.
     assert repr(outcome(text, LAYERS)) == repr(together)
     assert not seen[1].passed
+
+
+def test_severity_and_words_of_many_that_fail(rule_text, monkeypatch):
+    # They end at their own number: fc1 to fc3 pass, fc4, fc5 and the others differ in severity and words.
+    severity = "[{error: last(w) > 5.5 and episodes > 0}, {warning: last(w) > 4.5}, info]"
+    words = '[{if: last(w) > 5.5, text: "{series} is far off"}, "{series} is off by {value:.1f}"]'
+    text = changed(layered(rule_text), when="last(w) > 3.5", severity=severity, message=words)
+    text = text.replace("for: 2 points\n", "")
+    told = []
+    original = lanes.LaneEvaluator.numbers_of
+    monkeypatch.setattr(
+        lanes.LaneEvaluator, "numbers_of", lambda self, one: told.append(original(self, one)) or told[-1]
+    )
+    together = outcome(text, LAYERS)
+    # The condition, its value and limit, a line of the severity and one of the words; not what needs the verdict's own numbers.
+    assert [len(one) for one in told] == [5]
+    said = {one.labels["layer"]: (one.severity.value, one.message.split(" is ")[1]) for one in together[1]}
+    assert said["fc4"] == ("info", "off by 4.0")
+    assert said["fc5"][0] == "warning"
+    assert said["fc6"] == said["fc8"] == ("error", "far off")
+    monkeypatch.setattr(lanes, "FEWEST", 10**6)
+    assert repr(outcome(text, LAYERS)) == repr(together)

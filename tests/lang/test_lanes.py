@@ -83,3 +83,21 @@ def test_columns_on_other_steps_are_left_to_each():
     both = FakeScope({"x": Column(np.ones(2), one), "y": Column(np.ones(2), other)})
     with pytest.raises(Unsupported):
         together("x > y", [both, both])
+
+
+@settings(deadline=None, max_examples=200)
+@given(expressions(), scopes())
+def test_numbers_of_expressions_are_what_each_comes_to_by_itself(text, given_scopes):
+    try:
+        condition = parse(text, NAMES)
+    except LanguageError:
+        assume(False)
+    lanes = LaneEvaluator(make_lets({}), [Evaluator(make_lets({}), one) for one in given_scopes])
+    told = lanes.numbers_of([condition])
+    event("told" if told else "not told")
+    for number, scope in enumerate(given_scopes):
+        known = lanes.tell(number, told).evaluate(condition) if told else NAN
+        if told:
+            alone = Evaluator(make_lets({}), scope).evaluate(condition)
+            assert known == alone or (np.isnan(known) and np.isnan(alone))
+            assert type(known) is type(alone)
