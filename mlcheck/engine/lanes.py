@@ -137,8 +137,8 @@ def _judge(
 @lru_cache(maxsize=1024)
 def _of_verdicts(rule: Rule) -> Sequence[Expression]:
     """What a verdict that fails is put together from, save what needs the verdict itself."""
-    cases = [*rule.severity_cases(), *(case for cases in rule.texts.values() for case in cases)]
-    found = [rule.value, rule.limit, rule.margin, *(case.condition for case in cases)]
+    found = [rule.value, rule.limit, rule.margin, *(case.condition for case in rule.severity_cases())]
+    found += [case.condition for cases in rule.texts.values() for case in cases]
     names = frozenset(VERDICT_NAMES)
     return [one for one in found if one is not None and names.isdisjoint(rule.lets.names(one.root))]
 
