@@ -83,6 +83,7 @@ _COUNTS = _word(
     "epochs?",
     "updates?",
     "rounds?",
+    "pass(?:es)?",
     "chunks?",
     "ticks?",
     "kimgs?",
