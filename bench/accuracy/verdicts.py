@@ -108,12 +108,14 @@ LATER_BY_RULE = {
     "metric-at-chance": ("constant-answer", "metric-left-behind"),
     "learning-rate-zero": ("rate-falls-too-soon",),
     "data-not-normalized": ("constant-answer",),
+    "learning-rate-too-high": ("validation-swings",),
+    "unstable-loss": ("validation-swings",),
 }
 """Rules that are newer than the recipes, by the kind of fault or by the rule beside which they name it, by their definitions.
 
 Those for impossible-loss, nothing-found, discriminator-wins and generalisation-gap were written before the part was scanned that was held
 out then; posterior-collapse, noise-not-predicted, batches-of-one-class, constant-answer, metric-left-behind, rate-falls-too-soon,
-loss-at-margin, representation-collapse, adversarial-divergence and task-not-learned are rules that were written for what was seen in
+loss-at-margin, representation-collapse, adversarial-divergence, task-not-learned and validation-swings are rules that were written for what was seen in
 scanned parts. The author of `post-*` had a list of names without impossible-loss.
 """
 
