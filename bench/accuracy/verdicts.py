@@ -116,16 +116,15 @@ LATER_BY_RULE = {
 
 Those for impossible-loss, nothing-found, discriminator-wins and generalisation-gap were written before the part was scanned that was held
 out then; posterior-collapse, noise-not-predicted, batches-of-one-class, constant-answer, metric-left-behind, rate-falls-too-soon,
-loss-at-margin, representation-collapse, adversarial-divergence, task-not-learned, validation-swings and
-most-answers-wrong are rules that were written for what was seen in
-scanned parts. The author of `post-*` had a list of names without impossible-loss.
+loss-at-margin, representation-collapse, adversarial-divergence, task-not-learned, validation-swings and most-answers-wrong are rules that
+were written for what was seen in scanned parts. The author of `post-*` had a list of names without impossible-loss.
 """
 
 
 def with_later(kind: str, expects: tuple[str, ...]) -> tuple[str, ...]:
     """The names of rules that a recipe expects, with those that came after it was written; none for a healthy one."""
     later = [*LATER_BY_KIND.get(kind, ()), *(name for one in expects for name in LATER_BY_RULE.get(one, ()))]
-    return (*expects, *(name for name in later if name not in expects)) if expects else ()
+    return tuple(dict.fromkeys((*expects, *later))) if expects else ()
 
 
 def labels(root: Path, half: str) -> list[Label]:
