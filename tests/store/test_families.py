@@ -46,6 +46,7 @@ def test_names_of_one_family(metric: str, family: str) -> None:
         "acc5",
         "acc_0.5",
         "contrastive_acc",
+        "acc/top1",
         "pair_accuracy",
         "knn_acc",
         "ema_acc",
