@@ -221,7 +221,8 @@ def test_a_file_named_by_its_split(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "axis"), [("batches_done", None), ("outer_iter", None), ("chunk", None), ("pass", None), ("num_epochs_done", "epoch")]
+    ("name", "axis"),
+    [("batches_done", None), ("outer_iter", None), ("chunk", None), ("pass", None), ("num_epochs_done", "epoch")],
 )
 def test_a_column_that_only_rises_and_says_what_it_counts_is_the_step(
     tmp_path: Path, name: str, axis: str | None
