@@ -72,7 +72,7 @@ def _quiet(view: RunView) -> str:
     if known:
         return f"no new errors or warnings ({plural(known, 'known finding')} set aside)"
     if view.thin and not coverage.curve_judged:
-        return "no problem found, but no loss, validation or reward curve could be judged"
+        return f"no problem found, but no loss, validation or reward curve could be judged{_unknown(view)}"
     if view.thin:
         return (
             f"no problem found, but only {coverage.checked} of {plural(coverage.applicable, 'rule')} could be checked"
@@ -80,6 +80,12 @@ def _quiet(view: RunView) -> str:
     if view.compared:
         return "nothing is worse than in what it was compared with"
     return "no errors or warnings" if view.rows else "healthy"
+
+
+def _unknown(view: RunView) -> str:
+    """The scalars that may be such a curve under a name that nobody knows."""
+    names = [clean(one.name) for one in view.series if one.role == "other" and one.kind == "scalar"]
+    return f"; no role is known for {listing(names, 2)}: give them one under [roles] of mlcheck.toml" if names else ""
 
 
 def _why_unjudged(view: RunView) -> str:

@@ -34,10 +34,17 @@ def known_families() -> Mapping[str, Family]:
     }
 
 
+@cache
+def _never() -> Pattern:
+    return Pattern(table("families")["never"])
+
+
 @lru_cache(maxsize=4096)
 def family_of(metric: str) -> str | None:
     """The family of a metric by its label (`top1_acc`): the first whose pattern matches; None where none does."""
     words = metric.replace("_", " ")
+    if _never().search(words):
+        return None
     for family in known_families().values():
         if family.metric.search(words) and not (family.unless and family.unless.search(words)):
             return family.name

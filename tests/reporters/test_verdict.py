@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from mlcheck.report import Best, Coverage, Gap, Outcome, Report, RunInfo, Severity, SourceStatus
+from mlcheck.report import Best, Coverage, Gap, Outcome, Report, RunInfo, SeriesInfo, Severity, SourceStatus
 from mlcheck.reporters.verdict import coverage, verdict
 from mlcheck.reporters.view import views
 from tests.reporters.example import RULES, failing, finding, healthy, run
@@ -72,6 +72,17 @@ def test_unmeasured_is_never_called_healthy() -> None:
     skipped = (Outcome("LOS001", "r", "skipped", "loss: 3 of 20 points", kind="short"),)
     short = run("r", best=None, coverage=Coverage(8, 0))
     assert sentence(one(short, outcomes=skipped)) == "r: nothing could be judged: loss: 3 of 20 points."
+
+
+def test_without_a_curve_the_scalars_of_unknown_role_are_named() -> None:
+    info = run("r", best=None, coverage=Coverage(8, 6, curve_judged=False))
+    names = ("optimise.verdict[fit]", "judge.verdict", "judge.share")
+    unknown = tuple(SeriesInfo("r", name, "other", {}, "nothing known matches", 9, 0, 8, 1, 0) for name in names)
+    known = SeriesInfo("r", "weights/fc1", "weight", {}, "'weights'", 9, 0, 8, 1, 0, "tensor")
+    start = "r: no problem found, but no loss, validation or reward curve could be judged"
+    assert sentence(one(info, series=(known,))) == f"{start}."
+    said = "no role is known for optimise.verdict[fit], judge.verdict and 1 more: give them one under [roles] of mlcheck.toml"
+    assert sentence(one(info, series=(known, *unknown))) == f"{start}; {said}."
 
 
 @pytest.mark.parametrize(

@@ -71,42 +71,16 @@ def normal(name: str) -> str:
     return _BLANKS.sub("_", name.strip().lower())
 
 
-def _word(*words: str) -> re.Pattern[str]:
-    return re.compile(rf"(?:^|[_/.])(?:{'|'.join(words)})(?:$|[_/.])")
+def _word(words: str) -> re.Pattern[str]:
+    return re.compile(rf"(?:^|[_/.])(?:{'|'.join(words.split())})(?:$|[_/.])")
 
 
 _COUNTS = _word(
-    "steps?",
-    "iters?",
-    "iterations?",
-    "(?:mini)?batch(?:es)?",
-    "epochs?",
-    "updates?",
-    "rounds?",
-    "pass(?:es)?",
-    "chunks?",
-    "ticks?",
-    "kimgs?",
+    "steps? iters? iterations? (?:mini)?batch(?:es)? epochs? updates? rounds? pass(?:es)? chunks? ticks? kimgs?"
 )
 _MEASURES = _word(
-    *(
-        "size",
-        "per",
-        "left",
-        "remaining",
-        "time",
-        "secs?",
-        "seconds",
-        "rate",
-        "limit",
-        "max",
-        "min",
-        "length",
-        "warm_?up",
-        "lr",
-        "loss",
-    ),
-    *("acc", "accuracy", "patience", "best", "every", "freq", "skip(?:ped)?"),
+    "size per left remaining time secs? seconds rate limit max min length warm_?up lr loss acc accuracy patience best every freq"
+    " skip(?:ped)?"
 )
 """Words beside which such a name measures or limits something else: `batch_size`, `steps_per_second`, `epochs_left`."""
 
