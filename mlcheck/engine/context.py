@@ -193,6 +193,12 @@ class RunContext:
             self._axes.setdefault(key, made)
         return self._axes[key]
 
+    def done(self) -> None:
+        """Nothing more is asked of the run: its memory is free once the caller lets go of it, not when Python next looks for garbage."""
+        self._kept.forget()
+        for column in self._columns.values():
+            column.memo.clear()
+
     def _place(self, axis: str, steps: NDArray[np.int64]) -> int | None:
         if not 0 < len(steps) <= SHORT or not (steps[1:] > steps[:-1]).all():
             return None

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mlcheck.errors import RuleError, did_you_mean
-from mlcheck.records import replace
+from mlcheck.records import dataclass, replace
 from mlcheck.report import Finding, Severity
 
 
@@ -183,22 +183,32 @@ def ranked(findings: Sequence[Finding]) -> list[Finding]:
             children.setdefault((f.run, f.caused_by), []).append(f)
         else:
             roots.append(f)
+    return list(_Families(children).in_order(roots))
 
-    def worst(f: Finding) -> int:
-        return max([f.severity.rank, *(worst(child) for child in children.get((f.run, f.fingerprint), ()))])
 
-    def key(f: Finding) -> tuple[object, ...]:
+@dataclass(frozen=True, eq=False)
+class _Families:
+    """Findings and what each of them explains. No functions inside `ranked`: those that call themselves hold on to all of a run until
+    Python looks for garbage.
+    """
+
+    children: Mapping[tuple[str, str], Sequence[Finding]]
+    """By run and fingerprint of the finding that explains them."""
+
+    def in_order(self, group: Sequence[Finding]) -> Iterator[Finding]:
+        for f in sorted(group, key=self._rank):
+            yield f
+            yield from self.in_order(self._of(f))
+
+    def _of(self, f: Finding) -> Sequence[Finding]:
+        return self.children.get((f.run, f.fingerprint), ())
+
+    def _worst(self, f: Finding) -> int:
+        return max([f.severity.rank, *(self._worst(child) for child in self._of(f))])
+
+    def _rank(self, f: Finding) -> tuple[object, ...]:
         onset = f.first_step if f.onset is None else f.onset
         # What explains others is nearer to the root of it than what stands alone.
-        alone = not children.get((f.run, f.fingerprint))
-        return (-worst(f), -f.severity.rank, alone, -f.excess, onset, f.rule, f.run, sorted(f.labels.items()), f.series)
-
-    ordered: list[Finding] = []
-
-    def place(group: Sequence[Finding]) -> None:
-        for f in sorted(group, key=key):
-            ordered.append(f)
-            place(children.get((f.run, f.fingerprint), ()))
-
-    place(roots)
-    return ordered
+        alone = not self._of(f)
+        labels = sorted(f.labels.items())
+        return (-self._worst(f), -f.severity.rank, alone, -f.excess, onset, f.rule, f.run, labels, f.series)

@@ -73,7 +73,7 @@ def judge_run(
                 places[made.fingerprint] = _place(one, verdict, made)
         outcomes += _outcomes(one.rule.id, run.name, verdicts)
     ordered = ranked(file_causes(_distinct(found), causes, spacing, patience, places, _sizes(context)))
-    return RunPart(
+    part = RunPart(
         info=summary.run_info(context, outcomes, selected),
         findings=evidence.trim(ordered),
         outcomes=tuple(outcomes),
@@ -81,6 +81,8 @@ def judge_run(
         series=tuple(summary.series_infos(context)),
         panels=tuple(summary.panels(context)),
     )
+    context.done()
+    return part
 
 
 def _place(one: Selected, failed: Failed, made: Finding) -> Place:

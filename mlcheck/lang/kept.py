@@ -34,6 +34,12 @@ class Kept:
                 where.pop(oldest, None)
                 self._bytes -= least
 
+    def forget(self) -> None:
+        """Know no memo any more. Columns know this object, which knows their memos: only then does a run go as soon as nobody needs it."""
+        with self._lock:
+            self._entries.clear()
+            self._bytes = 0
+
 
 def remembered(
     memo: MutableMapping[Any, Any],

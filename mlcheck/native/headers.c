@@ -5,6 +5,7 @@
 #define _FILE_OFFSET_BITS 64
 
 #include "buffers.h"
+#include "links.h"
 
 #include <errno.h>
 #ifdef _WIN32
@@ -33,15 +34,9 @@ typedef struct {
     int attributes;
 } Plain;
 
-static uint64_t little(const unsigned char *bytes, int width) {
-    uint64_t found = 0;
-    for (int i = width - 1; i >= 0; i--) found = found << 8 | bytes[i];
-    return found;
-}
-
 static int is_nowhere(Block block, size_t at) {
     if (at + 8 > block.length) return 0;
-    return little(block.bytes + at, 8) == UINT64_MAX;
+    return number_at(block.bytes + at, 8) == UINT64_MAX;
 }
 
 /* Where the messages are, and how long the head of each is; 0 where this is no header, or one that goes on elsewhere. */
@@ -52,11 +47,11 @@ static int find_messages(Block block, size_t *at, size_t *end, int *head) {
         int flags = bytes[5], width = 1 << (flags & 3);
         size_t start = 6u + (flags & 0x20 ? 16u : 0u) + (flags & 0x10 ? 4u : 0u);
         if (start + (size_t)width > block.length) return 0;
-        length = little(bytes + start, width);
+        length = number_at(bytes + start, width);
         *at = start + (size_t)width;
         *head = flags & 4 ? 6 : 4;
     } else if (block.length >= 12 && bytes[0] == 1) {
-        length = little(bytes + 8, 4);
+        length = number_at(bytes + 8, 4);
         *at = FIRST_OF_OLD;
         *head = OLD_MESSAGE;
     } else {
@@ -70,8 +65,8 @@ static int find_messages(Block block, size_t *at, size_t *end, int *head) {
 static int take_layout(Block block, size_t at, Plain *plain) {
     if (at + 18 > block.length || block.bytes[at] < 3 || block.bytes[at] > 5 || block.bytes[at + 1] != 1) return 0;
     if (is_nowhere(block, at + 2)) return 0;
-    plain->address = little(block.bytes + at + 2, 8);
-    plain->bytes = little(block.bytes + at + 10, 8);
+    plain->address = number_at(block.bytes + at + 2, 8);
+    plain->bytes = number_at(block.bytes + at + 10, 8);
     return 1;
 }
 
@@ -89,8 +84,8 @@ static int is_plain(Block block, Plain *plain) {
     while (at + (size_t)head <= end) {
         const unsigned char *bytes = block.bytes + at;
         int is_old = head == OLD_MESSAGE;
-        int sort = is_old ? (int)little(bytes, 2) : bytes[0], flags = bytes[is_old ? 4 : 3];
-        size_t length = (size_t)little(bytes + (is_old ? 2 : 1), 2);
+        int sort = is_old ? (int)number_at(bytes, 2) : bytes[0], flags = bytes[is_old ? 4 : 3];
+        size_t length = (size_t)number_at(bytes + (is_old ? 2 : 1), 2);
         at += (size_t)head;
         if (sort == SPACE || sort == TYPE) {
             if (flags & SHARED || length > block.length - at) return 0;
@@ -182,6 +177,7 @@ static PyObject *plain_data_sets(PyObject *module, PyObject *arguments) {
 
 static PyMethodDef methods[] = {
     {"plain", plain_data_sets, METH_VARARGS, "What the headers at some offsets of a file say, where they are those of plain data sets."},
+    {"members", members, METH_VARARGS, "Names and addresses of the members of a group of the old form."},
     {NULL, NULL, 0, NULL},
 };
 

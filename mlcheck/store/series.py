@@ -125,15 +125,18 @@ class Series:
         """What its steps count: step, epoch, sample or time."""
         return self.labels.get("axis", "step")
 
-    @cached_property
+    @property
     def live(self) -> "Series":
         """The rows that count: a later segment wins from its first step on; within a segment every row of a step is kept.
 
         This is what TensorBoard shows after a restart (it purges events that a restart overwrote). Steps of the result never go
         back. With one segment it is the series itself.
         """
-        if len(self.segments) <= 1:
-            return self
+        # Kept, it would hold on to itself until Python looks for garbage.
+        return self if len(self.segments) <= 1 else self._live
+
+    @cached_property
+    def _live(self) -> "Series":
         keep = np.ones(len(self), dtype=bool)
         limit = np.iinfo(np.int64).max
         bounds = [*self.segments.tolist(), len(self)]

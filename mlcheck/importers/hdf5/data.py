@@ -57,44 +57,47 @@ class Reader:
         except DAMAGE:
             return None
 
-    def whole(self, leaf: Leaf) -> Array:
-        """All values, shape `leaf.shape`, in native byte order; bfloat16 as float32. Good until the next call: a buffer is reused."""
+    def whole(self, leaf: Leaf, *, shared: bool = True) -> Array:
+        """All values, shape `leaf.shape`, in native byte order; bfloat16 as float32.
+
+        Good until the next call: a buffer is reused. Not `shared`: good for ever, and several threads may ask at once for what lies in one
+        piece.
+        """
         if leaf.offset is None or leaf.raw is None:
             return self._through_library(leaf, None)
-        self._make_room(leaf.stored)
-        self._fill(0, leaf.stored, leaf.offset)
-        return self._settled(leaf, leaf.shape, leaf.stored)
+        buffer = self._room(leaf.stored, shared)
+        self._fill(buffer, 0, leaf.stored, leaf.offset)
+        return _seen_as(leaf, leaf.shape, buffer)
 
-    def entries(self, leaf: Leaf, start: int, stop: int) -> Array:
-        """Entries `start` to `stop` of axis 0, shape (stop - start, *leaf.shape[1:]). Good until the next call."""
+    def entries(self, leaf: Leaf, start: int, stop: int, *, shared: bool = True) -> Array:
+        """Entries `start` to `stop` of axis 0, shape (stop - start, *leaf.shape[1:]); for how long, `whole` tells."""
         if leaf.offset is None or leaf.raw is None:
             return self._through_library(leaf, (start, stop))
         row = leaf.stored // leaf.shape[0] if leaf.shape[0] else 0
         need = (stop - start) * row
-        self._make_room(need)
-        self._fill(0, need, leaf.offset + start * row)
-        return self._settled(leaf, (stop - start, *leaf.shape[1:]), need)
+        buffer = self._room(need, shared)
+        self._fill(buffer, 0, need, leaf.offset + start * row)
+        return _seen_as(leaf, (stop - start, *leaf.shape[1:]), buffer)
 
     def many(self, leaves: Sequence[Leaf]) -> Array:
         """All values of data sets that lie in one piece and have one shape and type, shape (n, *shape). Good until the next call."""
         first = leaves[0]
         row = first.stored
-        self._make_room(len(leaves) * row)
+        buffer = self._room(len(leaves) * row, True)
         for index, leaf in enumerate(leaves):
-            self._fill(index * row, row, leaf.offset or 0)
-        return self._settled(first, (len(leaves), *first.shape), len(leaves) * row)
+            self._fill(buffer, index * row, row, leaf.offset or 0)
+        return _seen_as(first, (len(leaves), *first.shape), buffer)
 
-    def _make_room(self, need: int) -> None:
+    def _room(self, need: int, shared: bool) -> Array:
+        if not shared:
+            return np.empty(need, dtype=np.uint8)
         if len(self._buffer) < need:
             self._buffer = np.empty(need, dtype=np.uint8)
+        return self._buffer[:need]
 
-    def _settled(self, leaf: Leaf, shape: tuple[int, ...], length: int) -> Array:
-        raw: Array = self._buffer[:length].view(leaf.raw)
-        return settled(raw.reshape(shape), leaf)
-
-    def _fill(self, start: int, length: int, offset: int) -> None:
-        """Bytes of the file into the buffer."""
-        room = memoryview(self._buffer.data)[start : start + length]
+    def _fill(self, buffer: Array, start: int, length: int, offset: int) -> None:
+        """Bytes of the file into a buffer."""
+        room = memoryview(buffer.data)[start : start + length]
         while len(room):
             got = os.preadv(self.descriptor, [room], offset)
             if got <= 0:
@@ -119,6 +122,11 @@ class Reader:
                 here = h5s.create_simple(shape)
             dataset.read(here, there, raw, kind)
         return settled(raw, leaf)
+
+
+def _seen_as(leaf: Leaf, shape: tuple[int, ...], buffer: Array) -> Array:
+    raw: Array = buffer.view(leaf.raw)
+    return settled(raw.reshape(shape), leaf)
 
 
 def settled(raw: Array, leaf: Leaf) -> Array:

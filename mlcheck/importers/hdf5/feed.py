@@ -1,16 +1,17 @@
 """Tensors of a file to the collector, step by step, a few megabytes at a time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from mlcheck.importers.hdf5.data import Array, Reader
 from mlcheck.importers.hdf5.failures import DAMAGE, told
 from mlcheck.importers.hdf5.source import Piece, Source, SourceKey
+from mlcheck.native.threads import allowed, in_threads
 from mlcheck.records import dataclass, field
 from mlcheck.store.series import Floats, Hints, Ints, RawSeries
-from mlcheck.store.tensors.collect import Track
-from mlcheck.store.tensors.stored import Stored
+from mlcheck.store.tensors.collect import Pending, Track
+from mlcheck.store.tensors.stored import THREADED, Stored
 
 BLOCK = 1 << 22
 """Bytes that are read at once where tensors are small."""
@@ -18,6 +19,10 @@ SMALL = 1 << 18
 """Bytes of a tensor that is read together with others."""
 LARGEST_BLOCK = 1 << 26
 """Bytes of a block that spans whole chunks; chunks of more steps than fit are unpacked several times."""
+
+
+TOGETHER = 64
+"""Sources that are looked at together, so that small tensors are measured on several cores."""
 
 
 @dataclass
@@ -61,39 +66,49 @@ class Feed:
     lost_bytes: int = 0
     notes: list[tuple[str, str]] = field(default_factory=list)
 
-    def take(self, source: Source, track: Track | None, step: int = 0, ends: bool = False) -> None:
-        """Read a source; `track` is None for a scalar. `step` stands in for the steps of snapshots. `ends`: no other file holds more
-        of it.
+    def take(self, sources: Sequence[tuple[Source, Track | None]], step: int = 0, ends: bool = False) -> None:
+        """Read sources; the track is None for a scalar. `step` stands in for the steps of snapshots. `ends`: no other file holds more of
+        them.
         """
-        for piece in source.pieces:
-            if piece.is_snapshot:
-                piece.step = step
-        if track is not None and track.needed and self._stored(source.pieces, track, ends):
-            return
+        for start in range(0, len(sources), TOGETHER):
+            group = sources[start : start + TOGETHER]
+            for source, _ in group:
+                for piece in source.pieces:
+                    if piece.is_snapshot:
+                        piece.step = step
+            pending = [self._pending(source.pieces, track, ends) for source, track in group]
+            small = [one for one in pending if one is not None and one.bytes < THREADED]
+            measured = dict(zip(map(id, small), in_threads(_measured, small, allowed()), strict=True))
+            for (source, track), one in zip(group, pending, strict=True):
+                columns = None if one is None else measured[id(one)] if id(one) in measured else _measured(one)
+                if one is None or columns is None or not self._stored(one, columns):
+                    self._batches(source, track)
+                if track is not None and ends:
+                    track.done()
+
+    def _batches(self, source: Source, track: Track | None) -> None:
         for batch in _batches(source.pieces):
             try:
                 self._batch(source, track, batch)
             except DAMAGE as error:
                 self._singly(source, track, batch, error)
 
-    def _stored(self, pieces: Sequence[Piece], track: Track, ends: bool) -> bool:
-        """Have the tensors measured as they lie in the file, if they can be."""
+    def _pending(self, pieces: Sequence[Piece], track: Track | None, ends: bool) -> Pending | None:
+        """Tensors that are to be measured as they lie in the file, if they can be."""
         first = pieces[0]
-        if not (_is_in_one_piece(first) and _are_alike(pieces)):
-            return False
+        if track is None or not track.needed or not (_is_in_one_piece(first) and _are_alike(pieces)):
+            return None
         if first.steps is None:
-            steps, times, stored = self._over_data_sets(pieces)
-        elif len(pieces) == 1:
-            steps, times, stored = self._over_axis(first, first.steps)
-        else:
-            return False
+            return track.pending(*self._over_data_sets(pieces), ends)
+        return track.pending(*self._over_axis(first, first.steps), ends) if len(pieces) == 1 else None
+
+    def _stored(self, pending: Pending, columns: Mapping[str, Floats]) -> bool:
         try:
-            if not track.add_stored(steps, times, stored, ends):
-                return False
+            pending.add(columns)
         except DAMAGE:
             # One by one, what is there is read.
             return False
-        self.records += len(steps)
+        self.records += len(pending.steps)
         return True
 
     def _over_data_sets(self, pieces: Sequence[Piece]) -> tuple[Ints, Floats, Stored]:
@@ -104,7 +119,7 @@ class Feed:
         offsets = np.array([piece.leaf.offset for piece in pieces], dtype=np.int64)
 
         def read(place: int) -> Array:
-            return self.reader.whole(pieces[place].leaf)
+            return self.reader.whole(pieces[place].leaf, shared=False)
 
         return steps, times, Stored(self.reader.descriptor, offsets, leaf.shape, leaf.raw, leaf.is_bfloat16, read)
 
@@ -116,7 +131,7 @@ class Feed:
         offsets = leaf.offset + np.arange(len(steps), dtype=np.int64) * (leaf.stored // max(len(steps), 1))
 
         def read(place: int) -> Array:
-            entry: Array = self.reader.entries(leaf, place, place + 1)[0]
+            entry: Array = self.reader.entries(leaf, place, place + 1, shared=False)[0]
             return entry
 
         return steps, times, Stored(self.reader.descriptor, offsets, piece.shape, leaf.raw, leaf.is_bfloat16, read)
@@ -201,6 +216,14 @@ class Feed:
             track.add(int(steps[0]), float(times[0]), rows[0])
         else:
             track.add_rows(steps, times, rows)
+
+
+def _measured(pending: Pending) -> Mapping[str, Floats] | None:
+    try:
+        return pending.measure()
+    except DAMAGE:
+        # One by one, what is there is read.
+        return None
 
 
 def _dtype_name(piece: Piece) -> str:

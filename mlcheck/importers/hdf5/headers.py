@@ -134,7 +134,7 @@ def may_be_virtual(descriptor: int, block: bytes, address: int, base: int) -> bo
     try:
         if _VIRTUAL not in block and _OTHER.search(block):
             return False
-        for sort, content in _messages(descriptor, block, base + address, base):
+        for sort, content in messages(descriptor, block, base + address, base):
             if sort == _LAYOUT:
                 return content[:2] == _VIRTUAL
     except (struct.error, IndexError, OSError, OverflowError):
@@ -142,8 +142,10 @@ def may_be_virtual(descriptor: int, block: bytes, address: int, base: int) -> bo
     return False
 
 
-def _messages(descriptor: int, block: bytes, address: int, base: int) -> Iterator[tuple[int, bytes]]:
-    """Type and content of each message, those in continuation blocks too. Raises struct.error where there is no end of them."""
+def messages(descriptor: int, block: bytes, address: int, base: int) -> Iterator[tuple[int, bytes]]:
+    """Type and content of each message of the header at an offset of the file that begins with a block, those in continuation blocks
+    too. Raises struct.error where there is no end of them.
+    """
     is_new = block.startswith(b"OHDR")
     if is_new:
         start, length, flags = _first_block(block)

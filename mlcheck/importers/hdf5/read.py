@@ -85,12 +85,9 @@ def _read_member(
     try:
         with Reader(member.path) as reader:
             feed = Feed(reader, scalars)
-            for source in member.layout.sources:
-                named = _with_axis(source, member)
-                track = None if source.is_scalar else collector.track(named.tag, named.hints)
-                feed.take(named, track, step, ends=is_alone)
-                if track is not None and is_alone:
-                    track.done()
+            named = [_with_axis(source, member) for source in member.layout.sources]
+            tracks = [None if one.is_scalar else collector.track(one.tag, one.hints) for one in named]
+            feed.take(list(zip(named, tracks, strict=True)), step, ends=is_alone)
     except DAMAGE as error:
         outcome.lost.append(("/", f"cannot be read on: {told(error)}"))
         return

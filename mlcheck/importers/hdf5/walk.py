@@ -13,6 +13,7 @@ from mlcheck.importers.hdf5.elements import Elements, elements_of
 from mlcheck.importers.hdf5.failures import DAMAGE, printable, told
 from mlcheck.importers.hdf5.headers import PlainTuple, header_at, may_be_virtual, plain_data_sets, user_block
 from mlcheck.importers.hdf5.heaps import Heaps
+from mlcheck.importers.hdf5.links import members
 from mlcheck.importers.hdf5.scales import addresses_of_first_axis, counts
 from mlcheck.importers.hdf5.storage import bomb, describe_storage
 from mlcheck.importers.hdf5.tree import Leaf, Place, Tree
@@ -79,12 +80,12 @@ class _Walk:
         self.seen[about.addr] = ()
         self._remember_attributes((), about.num_attrs, None)
         self.tree.is_ordered = _is_ordered(root)
-        waiting: list[Place] = [()]
+        waiting: list[tuple[Place, int]] = [((), about.addr)]
         while waiting and self.left > 0:
-            here = waiting.pop()
+            here, address = waiting.pop()
             try:
                 group = root if not here else h5o.open(self.file, _address(here))
-                below = self._group(group, here)
+                below = self._group(group, here, address)
             except DAMAGE as error:
                 self.tree.lost.append((_shown(here), told(error)))
                 continue
@@ -99,11 +100,11 @@ class _Walk:
         self._attributes()
         return self.tree
 
-    def _group(self, group: Any, here: Place) -> list[Place]:
-        """Take in the members of a group; gives those that are groups."""
+    def _group(self, group: Any, here: Place, at: int) -> list[tuple[Place, int]]:
+        """Take in the members of the group at an address; gives those that are groups, with theirs."""
         h5l = self.api.h5l
         below = []
-        links = self._links(group)
+        links = self._links(group, at)
         names, seen = self.names, self.seen
         for (name, sort, address), plain in zip(links, self._plain_ones(links), strict=True):
             path = (*here, names.get(name) or self._name(name))
@@ -115,7 +116,7 @@ class _Walk:
                 continue
             try:
                 if self._object(group, name, path, address, plain):
-                    below.append(path)
+                    below.append((path, address))
             except DAMAGE as error:
                 self.tree.lost.append((_shown(path), told(error)))
         return below
@@ -130,11 +131,23 @@ class _Walk:
         found = iter(plain_data_sets(self.heaps.descriptor, [one for _, sort, one in links if sort == hard], self.base))
         return [next(found) if sort == hard else None for _, sort, _ in links]
 
-    def _links(self, group: Any) -> list[tuple[bytes, int, int]]:
-        """Names of the links of a group, their types (h5py.h5l), and the addresses that hard links lead to."""
+    def _links(self, group: Any, at: int) -> list[tuple[bytes, int, int]]:
+        """Names of the links of the group at an address, their types (h5py.h5l), and the addresses that hard links lead to."""
+        most = min(self.left, self.widest)
+        known = members(self.heaps.descriptor, at, self.base, most + 1) if self.has_wide_addresses else None
+        if known is None:
+            links = self._asked_links(group, most)
+        else:
+            hard = self.api.h5l.TYPE_HARD
+            self.tree.is_cut |= len(known) > most
+            links = [(name, hard, address) for name, address in known[:most]]
+        self.left -= len(links)
+        return links
+
+    def _asked_links(self, group: Any, most: int) -> list[tuple[bytes, int, int]]:
+        """The same, from libhdf5."""
         h5 = self.api.h5
         links: list[tuple[bytes, int, int]] = []
-        most = min(self.left, self.widest)
 
         def take(name: bytes, link: Any) -> int | None:
             if len(links) >= most:
@@ -151,7 +164,6 @@ class _Walk:
                 group.links.iterate(take, idx_type=h5.INDEX_NAME, order=h5.ITER_INC, info=True)
         except DAMAGE as error:
             self.tree.lost.append(("/", f"a group is damaged: {told(error)}"))
-        self.left -= len(links)
         return links
 
     def _name(self, name: bytes) -> str:

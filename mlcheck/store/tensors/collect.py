@@ -5,17 +5,17 @@ a statistic compares steps.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
-from mlcheck.records import replace
+from mlcheck.records import dataclass, replace
 from mlcheck.store.series import Hints, RawSeries
 from mlcheck.store.tensors.classes import ClassCounter
-from mlcheck.store.tensors.keys import wanted
-from mlcheck.store.tensors.layout import BATCHED, NO_LAYOUT, layout
+from mlcheck.store.tensors.keys import Wanted, wanted
+from mlcheck.store.tensors.layout import BATCHED, NO_LAYOUT, Layout, layout
 from mlcheck.store.tensors.queue import SMALL, Memory, Queues, measure_alone
 from mlcheck.store.tensors.request import Plan, Request
 from mlcheck.store.tensors.scratch import Floats, Ints, Values
@@ -113,26 +113,29 @@ class Track:
         for step, wall_time, array in zip(steps, wall_times, arrays, strict=True):
             self.add(int(step), float(wall_time), array)
 
-    def add_stored(self, steps: Ints, wall_times: Floats, stored: Stored, ends: bool = False) -> bool:
-        """All steps of `stored` at once. False where it must be added as arrays; then nothing was.
+    def pending(self, steps: Ints, wall_times: Floats, stored: Stored, ends: bool = False) -> "Pending | None":
+        """All steps of `stored` at once, to be measured and then added before anything else is. None where it must be added as arrays.
 
-        `ends`: no other step follows, and so none is compared with the last one. Raises OSError where the file is shorter than it was.
+        `ends`: no other step follows, and so none is compared with the last one.
         """
         asked, memory = self._wanted, self._memory
         waits = memory.place >= 0 or memory.previous is not None
         if self._counts or not asked.values or (asked.before and waits) or not len(steps):
-            return False
+            return None
         self._take_form(int(steps[0]), stored.shape, stored.dtype, _name(stored.dtype))
-        columns = measure_stored(stored, asked, self._layout)
-        if columns is None:
-            return False
-        number = len(steps)
+        return Pending(self, steps, wall_times, stored, ends, asked, self._layout)
+
+    def _add_measured(self, measured: "Pending", columns: Mapping[str, Floats]) -> None:
+        memory, number = self._memory, len(measured.steps)
+        is_compared = self._wanted.before and not measured.ends
+        last = _flat(measured.stored.read(number - 1)).copy() if is_compared else None
         numbers = range(memory.rows, memory.rows + number)
-        self._table.add([memory.owner] * number, numbers, steps.tolist(), wall_times.tolist(), columns)
+        self._table.add(
+            [memory.owner] * number, numbers, measured.steps.tolist(), measured.wall_times.tolist(), columns
+        )
         memory.rows += number
-        if asked.before and not ends:
-            memory.previous = _flat(stored.read(number - 1)).copy()
-        return True
+        if last is not None:
+            memory.previous = last
 
     def add_unread(self, step: int, wall_time: float, shape: Iterable[int], dtype: npt.DTypeLike | str) -> None:
         """One step of which only the shape is known: its statistics are NaN, but for those that the shape tells.
@@ -211,6 +214,35 @@ class Track:
             return
         self._odd = True
         self._problems.append(f"{self._tag}: shape {first} at step {self._first_step} and {shape} at step {step}")
+
+
+@dataclass(frozen=True, eq=False)
+class Pending:
+    """A tensor over steps as it lies in a file, which is yet to be measured."""
+
+    track: Track
+    steps: Ints
+    wall_times: Floats
+    stored: Stored
+    ends: bool
+    wanted: Wanted
+    layout: Layout
+
+    @property
+    def bytes(self) -> int:
+        """Of all its steps."""
+        return math.prod(self.stored.shape) * self.stored.raw.itemsize * len(self.steps)
+
+    def measure(self) -> Mapping[str, Floats] | None:
+        """Its statistics, which `add` takes; None where it must be added as arrays. Several may be measured at once, in threads.
+
+        Raises OSError where the file is shorter than it was.
+        """
+        return measure_stored(self.stored, self.wanted, self.layout)
+
+    def add(self, columns: Mapping[str, Floats]) -> None:
+        """Give its statistics to the track. Raises OSError where the file is shorter than it was."""
+        self.track._add_measured(self, columns)
 
 
 @cache

@@ -22,6 +22,9 @@ class Track:
         self.unread: list[tuple[int, tuple[int, ...], str]] = []
         self.is_done = False
 
+    def pending(self, *given: object) -> None:
+        """It wants all as arrays."""
+
     def add(self, step: int, wall_time: float, array: np.ndarray) -> None:
         assert not self.is_done
         self.rows.append((step, wall_time, np.array(array)))

@@ -18,6 +18,7 @@ from mlcheck.store.tensors.request import Request
 
 class Track:
     needed = True
+    def pending(self, *given): return None
     def add(self, step, wall_time, array): array.max()
     def add_rows(self, steps, wall_times, arrays): arrays.max()
     def done(self): pass

@@ -62,6 +62,15 @@ def as_stored(descriptor, offsets, arrays):
     )
 
 
+def add_stored(track, *given, **more):
+    """Measure and add all steps at once; whether that could be done."""
+    pending = track.pending(*given, **more)
+    columns = None if pending is None else pending.measure()
+    if columns is not None:
+        pending.add(columns)
+    return columns is not None
+
+
 def both_ways(path, arrays, keys=KEYS, tag="weights/fc1.weight"):
     """The series of a tensor, measured in the file and from arrays."""
     offsets = written(path, arrays)
@@ -69,7 +78,7 @@ def both_ways(path, arrays, keys=KEYS, tag="weights/fc1.weight"):
     quick, plain = TensorCollector(Request(any_role=keys)), TensorCollector(Request(any_role=keys))
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        took = quick.track(tag, Hints()).add_stored(steps, walls, as_stored(descriptor, offsets, arrays), ends=True)
+        took = add_stored(quick.track(tag, Hints()), steps, walls, as_stored(descriptor, offsets, arrays), ends=True)
     finally:
         os.close(descriptor)
     assert took
@@ -166,9 +175,9 @@ def test_the_step_after_is_compared_with_the_last_one_of_the_file(tmp_path):
     collector = TensorCollector(Request(any_role=KEYS))
     track = collector.track("weights/fc1.weight")
     with (tmp_path / "tensors").open("rb") as file:
-        assert track.add_stored(np.arange(2), np.zeros(2), as_stored(file.fileno(), offsets[:2], arrays[:2]))
+        assert add_stored(track, np.arange(2), np.zeros(2), as_stored(file.fileno(), offsets[:2], arrays[:2]))
         # What was there before is compared as well, and so is no business of the file alone.
-        assert not track.add_stored(np.arange(2, 3), np.zeros(1), as_stored(file.fileno(), offsets[2:], arrays[2:]))
+        assert not add_stored(track, np.arange(2, 3), np.zeros(1), as_stored(file.fileno(), offsets[2:], arrays[2:]))
     track.add(2, 0.0, arrays[2])
     update = collector.series()[0].columns["update_l2"]
     assert math.isnan(update[0])
@@ -181,7 +190,7 @@ def test_what_needs_the_array_is_left_to_it(tmp_path, key):
     offsets = written(tmp_path / "tensors", arrays)
     track = TensorCollector(Request(any_role=frozenset({key}))).track("activations/fc1")
     with (tmp_path / "tensors").open("rb") as file:
-        assert not track.add_stored(np.arange(1), np.zeros(1), as_stored(file.fileno(), offsets, arrays))
+        assert not add_stored(track, np.arange(1), np.zeros(1), as_stored(file.fileno(), offsets, arrays))
 
 
 def test_few_small_tensors_are_left_to_be_measured_with_others(tmp_path, monkeypatch):
@@ -190,8 +199,8 @@ def test_few_small_tensors_are_left_to_be_measured_with_others(tmp_path, monkeyp
     offsets = written(tmp_path / "tensors", arrays)
     track = TensorCollector(Request(any_role=KEYS)).track("weights/a")
     with (tmp_path / "tensors").open("rb") as file:
-        assert not track.add_stored(np.arange(2), np.zeros(2), as_stored(file.fileno(), offsets[:2], arrays))
-        assert track.add_stored(np.arange(3), np.zeros(3), as_stored(file.fileno(), offsets, arrays))
+        assert not add_stored(track, np.arange(2), np.zeros(2), as_stored(file.fileno(), offsets[:2], arrays))
+        assert add_stored(track, np.arange(3), np.zeros(3), as_stored(file.fileno(), offsets, arrays))
 
 
 @pytest.mark.usefixtures("small_stretches")
@@ -201,7 +210,7 @@ def test_a_file_that_was_cut_meanwhile_gives_an_error_and_no_rows(tmp_path):
     os.truncate(tmp_path / "tensors", int(offsets[2]) + 100)
     collector = TensorCollector(Request(any_role=KEYS))
     with (tmp_path / "tensors").open("rb") as file, pytest.raises(OSError, match="cut while it was read"):
-        collector.track("weights/a").add_stored(np.arange(3), np.zeros(3), as_stored(file.fileno(), offsets, arrays))
+        add_stored(collector.track("weights/a"), np.arange(3), np.zeros(3), as_stored(file.fileno(), offsets, arrays))
     assert collector.series() == ()
 
 
