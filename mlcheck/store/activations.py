@@ -37,7 +37,7 @@ def _function(one: Series) -> str | None:
         return None
     low, high = one.columns["min"], one.columns["max"]
     low, high = low[np.isfinite(low)], high[np.isfinite(high)]
-    if len(low) < _FEWEST_SAVES or len(high) < _FEWEST_SAVES or _whole(one):
+    if len(low) < _FEWEST_SAVES or len(high) < _FEWEST_SAVES or (_whole(one) and not _signs(one)):
         return None
     if (low == 0).all() and high.max() > 1 + _ROUNDING:
         return "relu"
@@ -55,3 +55,9 @@ def _whole(one: Series) -> bool:
     """Whether all values are whole numbers: a mask, counts, one-hot."""
     whole = one.columns.get("whole")
     return whole is not None and bool(np.all(whole[np.isfinite(whole)] == 1)) and bool(np.isfinite(whole).any())
+
+
+def _signs(one: Series) -> bool:
+    """Whether there is nothing but -1 and 1: a tanh so saturated that float32 rounds all of it."""
+    low, high, zeros = (one.columns.get(key, np.array([np.nan])) for key in ("min", "max", "zeros"))
+    return bool((low == -1).all() and (high == 1).all() and (zeros == 0).all())

@@ -17,6 +17,7 @@ def series(tag: str, saves: list[np.ndarray]) -> Series:
         "min": np.array([one.min() for one in saves]),
         "max": np.array([one.max() for one in saves]),
         "mean": np.array([one.mean() for one in saves]),
+        "zeros": np.array([np.mean(one == 0) for one in saves]),
         "whole": np.array([np.mean(one == np.rint(one)) for one in saves]),
     }
     steps = np.arange(len(saves))
@@ -36,8 +37,10 @@ def series(tag: str, saves: list[np.ndarray]) -> Series:
         ([np.floor(np.maximum(3 * x, 0)) for x in SAVES], None),
         ([np.where(x > 0, x, 0.01 * x) for x in SAVES], None),
         ([0.1 * np.tanh(x) for x in SAVES], None),
+        ([np.tanh(1e6 * x).astype(np.float32) for x in SAVES], "tanh"),
+        ([np.sign(np.rint(x)) for x in SAVES], None),
     ],
-    ids=["relu", "tanh", "sigmoid", "linear", "softmax", "mask", "counts", "leaky", "small"],
+    ids=["relu", "tanh", "sigmoid", "linear", "softmax", "mask", "counts", "leaky", "small", "saturated", "ternary"],
 )
 def test_by_the_range_of_values(saves: list[np.ndarray], function: str | None) -> None:
     one = series("activations/block1", saves)
