@@ -17,7 +17,7 @@ def main() -> NoReturn:
     Whatever goes wrong leaves with 2 and a short message, never with Python's own 1, which would read as "a finding".
     """
     # Loading modules, rules and runs makes hundreds of thousands of objects that stay: looking through them again and again for garbage
-    # takes a fifth of the time of a small scan. A run that was judged goes by itself, since nothing of it refers to itself (a test holds this).
+    # takes a fifth of the time of a small scan. A judged run goes by itself: nothing of it refers to itself (a test holds this).
     gc.set_threshold(1_000_000, 20, 20)
     try:
         from mlcheck.cli import run
