@@ -7,6 +7,8 @@ The file store's layout (mlflow/store/tracking/file_store.py):
                               params/<key>          the value
                               tags/<key>            the value; mlflow.runName and other names that begin with `mlflow.` are MLflow's
                               artifacts/            files of any format
+
+A directory of which only `metrics/` was copied is a run as well, where every file in it begins with such a point.
 """
 
 import json
@@ -49,7 +51,7 @@ class MLflowImporter:
     def directory(self, path: Path, files: Sequence[str]) -> RunDirectory | None:
         """The run of the file store that a directory is."""
         if "meta.yaml" not in files:
-            return None
+            return _copied(path.parent if path.name == "metrics" else path)
         meta = _meta(path / "meta.yaml")
         identity = meta.get("run_id") or meta.get("run_uuid")
         # That of an experiment names no run.
@@ -96,10 +98,29 @@ class MLflowImporter:
 
 def _metrics_of(path: Path) -> Path | None:
     """The directory `metrics` of the run that a file is a metric of."""
-    for above in path.parents:
-        if above.name == "metrics" and (above.parent / "meta.yaml").is_file():
-            return above
-    return None
+    candidates = [above for above in path.parents if above.name == "metrics"]
+    found = next((one for one in candidates if (one.parent / "meta.yaml").is_file()), None)
+    return candidates[0] if found is None and candidates and _holds_points(path) else found
+
+
+def _copied(path: Path) -> RunDirectory | None:
+    """The run of which a directory `metrics` was copied without its meta.yaml; None where there is none, or one of something else."""
+    metrics = path / "metrics"
+    found = list(_files(metrics)) if metrics.is_dir() else []
+    if not found or not all(map(_holds_points, found)):
+        return None
+    return RunDirectory(path.name, tuple(found), ("artifacts", "params", "tags"))
+
+
+def _holds_points(path: Path) -> bool:
+    """Whether a file begins with a point as today's MLflow writes it, with a step and a time of 1973 or later in milliseconds."""
+    try:
+        with path.open("rb") as file:
+            line = file.readline(LONGEST_LINE)
+    except OSError:
+        return False
+    words = line.split()
+    return len(words) in (3, 5) and words[0].isdigit() and 12 <= len(words[0]) <= 14 and _point(line) is not None
 
 
 def _files(directory: Path) -> Iterator[Path]:

@@ -27,7 +27,7 @@ def with_axes(series: Sequence[Series]) -> list[Series]:
     on_steps = [one for one in series if len(one) > 1 and one.axis == "step" and _counts(one)]
     dense = [one for one in on_steps if one.kind == "scalar"]
     if not dense:
-        return list(series)
+        return _saved_by_epoch(series)
     longest = max(dense, key=lambda one: int(one.steps.max()))
     last, span = int(longest.steps.max()), _span(longest)
     series = [_placed(one, longest, last, span) for one in series]
@@ -46,6 +46,35 @@ def _beside_tensors(series: list[Series], tensors: list[Series], last: int) -> l
     return [_placed(one, longest, ends, span or _span(one)) if one.kind == "scalar" else one for one in series]
 
 
+def _saved_by_epoch(series: Sequence[Series]) -> list[Series]:
+    """Where all scalars stand at epochs and tensors were saved at numbers that end where the epochs end, those numbers are epochs."""
+    epochs = [int(edge) for one in series if one.kind == "scalar" and _counts(one) and len(one) for edge in _edges(one)]
+    if not epochs or any(one.kind == "scalar" and one.axis != "epoch" and _counts(one) for one in series):
+        return list(series)
+    first, last = min(epochs), max(epochs)
+    return [
+        replace(
+            one, labels={**one.labels, "axis": "epoch"}, reason=f"{one.reason}; saved up to {last:,}, the last epoch"
+        )
+        if one.kind == "tensor" and one.axis == "step" and len(one) >= FEWEST_SAVES and _ends_with(one, first, last)
+        else one
+        for one in series
+    ]
+
+
+def _edges(one: Series) -> tuple[int, int]:
+    return int(one.steps.min()), int(one.steps.max())
+
+
+def _ends_with(one: Series, first: int, last: int) -> bool:
+    """Whether the steps lie between a first and a last epoch, counted from 0 or from 1, and the next one would come after the last."""
+    least, most = _edges(one)
+    spacing = int(median(np.diff(distinct(one.steps)))) if most > least else 1
+    return first - 1 <= least and last > first and (-spacing < most - last <= 1 or most - last == -1)
+
+
+FEWEST_SAVES = 3
+"""Saves from which their numbers are compared with those of epochs."""
 COUNTER_POINTS = 5
 """Points from which a time that never falls is taken for a counter."""
 

@@ -145,6 +145,25 @@ def test_a_metric_alone(tmp_path: Path) -> None:
     assert list(series(run)) == ["metrics/loss"]
 
 
+@pytest.mark.parametrize("below", ["", "metrics"])
+def test_metrics_that_were_copied_without_their_meta(tmp_path: Path, below: str) -> None:
+    directory = file_run(tmp_path, metrics={"train/loss": LOSS, "val_acc": "1700000000000 0.5 0\n"})
+    (directory / "meta.yaml").unlink()
+    (run,) = discover([str(directory / below)]).runs
+    assert run.name == directory.name
+    assert {tag: one.steps.tolist() for tag, one in series(run).items()} == {"train/loss": [0, 10, 20], "val_acc": [0]}
+
+
+@pytest.mark.parametrize(
+    "text", ["12 0.5 3\n", "loss 0.5 3\n", "1700000000000 0.5\n", "1700000000000 high 3\n", "", "{}\n"]
+)
+def test_other_metrics_are_no_run_of_mlflow(tmp_path: Path, text: str) -> None:
+    put(tmp_path / "metrics" / "loss", LOSS)
+    put(tmp_path / "metrics" / "other", text)
+    (run,) = discover([str(tmp_path)]).runs
+    assert [one.path.name for one in run.files if one.format == "mlflow"] == ["loss"]
+
+
 def test_deleted_runs_are_left_out_and_counted(tmp_path: Path) -> None:
     file_run(tmp_path, "a" * 32, metrics={"loss": LOSS})
     for letter in "bc":

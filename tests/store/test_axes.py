@@ -55,3 +55,32 @@ def test_sparse_scalars_beside_dumps_stay_on_steps() -> None:
     dumped = imported(raw("weights/fc1", range(1, 800, 40), kind="tensor", wall=float("nan")), path="dump.h5")
     run = build_run("run", "run", [("", logged), ("", dumped)])
     assert by_tag(run.series, "loss").axis == "step"
+
+
+@pytest.mark.parametrize(
+    ("epochs", "saves", "axis"),
+    [
+        (range(1, 26), range(1, 26), "epoch"),
+        (range(1, 26), range(25), "epoch"),
+        (range(25), range(0, 25, 4), "epoch"),
+        (range(23), range(0, 23, 5), "epoch"),
+        (range(25), range(0, 20, 4), "step"),
+        (range(25), [23, 24], "step"),
+        (range(25), range(0, 100, 4), "step"),
+    ],
+    ids=["from one", "from zero", "every fourth", "every fifth", "ends before", "two", "goes on"],
+)
+def test_saves_that_end_where_the_epochs_end(epochs: list[int], saves: list[int], axis: str) -> None:
+    """Keras' history stands at epochs; a dump beside it has the epoch as the number of each save."""
+    logged = imported(raw("epoch/loss", epochs, axis="epoch"), raw("epoch/val_loss", epochs, axis="epoch"))
+    dumped = imported(raw("weights/fc1", saves, kind="tensor", wall=float("nan")), path="dump.h5")
+    run = build_run("run", "run", [("", logged), ("", dumped)])
+    assert by_tag(run.series, "epoch/loss").axis == "epoch"
+    assert by_tag(run.series, "weights/fc1").axis == axis
+
+
+def test_a_scalar_on_steps_tells_what_saves_count() -> None:
+    logged = imported(raw("epoch/loss", range(25), axis="epoch"), raw("train/grad_norm", range(0, 250, 10)))
+    dumped = imported(raw("weights/fc1", range(25), kind="tensor", wall=float("nan")), path="dump.h5")
+    run = build_run("run", "run", [("", logged), ("", dumped)])
+    assert by_tag(run.series, "weights/fc1").axis == "step"
