@@ -12,7 +12,7 @@ import torch
 from bench.accuracy import data
 from bench.accuracy.harness import Pairs
 
-_AUTHOR = Pairs("desk", "held-out")
+_AUTHOR = Pairs("desk", "seen")
 into, odd_into = _AUTHOR.into, _AUTHOR.odd_into
 
 
