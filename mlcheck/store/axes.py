@@ -46,6 +46,10 @@ def _beside_tensors(series: list[Series], tensors: list[Series], last: int) -> l
     return [_placed(one, longest, ends, span or _span(one)) if one.kind == "scalar" else one for one in series]
 
 
+FEWEST_SAVES = 3
+"""Saves from which their numbers are compared with those of epochs."""
+
+
 def _saved_by_epoch(series: Sequence[Series]) -> list[Series]:
     """Where all scalars stand at epochs and tensors were saved at numbers that end where the epochs end, those numbers are epochs."""
     epochs = [int(edge) for one in series if one.kind == "scalar" and _counts(one) and len(one) for edge in _edges(one)]
@@ -70,11 +74,9 @@ def _ends_with(one: Series, first: int, last: int) -> bool:
     """Whether the steps lie between a first and a last epoch, counted from 0 or from 1, and the next one would come after the last."""
     least, most = _edges(one)
     spacing = int(median(np.diff(distinct(one.steps)))) if most > least else 1
-    return first - 1 <= least and last > first and (-spacing < most - last <= 1 or most - last == -1)
+    return first - 1 <= least and last > first and -max(spacing, 2) < most - last <= 1
 
 
-FEWEST_SAVES = 3
-"""Saves from which their numbers are compared with those of epochs."""
 COUNTER_POINTS = 5
 """Points from which a time that never falls is taken for a counter."""
 

@@ -25,11 +25,25 @@ _GLUED = Pattern(
 _GLUED_AFTER = Pattern(r"\b(loss|acc|accuracy)(?=(?:train|val|valid|validation|test|eval)\b)")
 _SPLIT = Pattern(
     r"\b(?:on )?(?:"
-    r"(?P<train>train(?:ing)?|trn|learn|in sample)"
-    r"|(?P<val>val|vld|valid|validat(?:e|ion|ing)|(?<!std )(?<!standard )dev|eval|evaluation|h[eo]ld ?out|out of sample|oos)"
+    r"(?P<train>train(?:ing)?|trn|learn|fitting|in sample)"
+    r"|(?P<val>val|vld|valid|validat(?:e|ion|ing)|(?<!std )(?<!standard )dev|eval|evaluation|h[eo]ld ?out|unseen|out of sample|oos)"
     r"|(?P<test>test(?:ing)?|tst))(?: set| split)?\b"
 )
-_SPLIT_LETTERS = ("tr", "val", "vld", "test", "tst", "dev", "learn", "hold", "held", "sample", "oos")
+_SPLIT_LETTERS = (
+    "tr",
+    "val",
+    "vld",
+    "test",
+    "tst",
+    "dev",
+    "learn",
+    "fitting",
+    "hold",
+    "held",
+    "unseen",
+    "sample",
+    "oos",
+)
 # Two letters, and words that mean much else, name a split only beside the word of a measure: `va_loss`, `acc/tr`, `objective (fit)`.
 _SHORT = {"tr": "train", "fit": "train", "va": "val", "vl": "val", "ho": "val", "te": "test", "ts": "test"}
 _MEASURE = (

@@ -83,6 +83,9 @@ def test_without_a_curve_the_scalars_of_unknown_role_are_named() -> None:
     assert sentence(one(info, series=(known,))) == f"{start}."
     said = "no role is known for optimise.verdict[fit], judge.verdict and 1 more: give them one under [roles] of mlcheck.toml"
     assert sentence(one(info, series=(known, *unknown))) == f"{start}; {said}."
+    losses = tuple(SeriesInfo("r", name, "loss", {}, "'nll'", 9, 0, 8, 1, 0) for name in ("a.nll", "b.nll"))
+    said = "of the losses a.nll, b.nll none is told to be the total: give their split or role under [roles] of mlcheck.toml"
+    assert sentence(one(info, series=(known, *losses))) == f"{start}; {said}."
 
 
 @pytest.mark.parametrize(

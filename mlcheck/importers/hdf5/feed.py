@@ -19,8 +19,6 @@ SMALL = 1 << 18
 """Bytes of a tensor that is read together with others."""
 LARGEST_BLOCK = 1 << 26
 """Bytes of a block that spans whole chunks; chunks of more steps than fit are unpacked several times."""
-
-
 TOGETHER = 64
 """Sources that are looked at together, so that small tensors are measured on several cores."""
 
@@ -77,10 +75,7 @@ class Feed:
                     if piece.is_snapshot:
                         piece.step = step
             pending = [self._pending(source.pieces, track, ends) for source, track in group]
-            small = [one for one in pending if one is not None and one.bytes < THREADED]
-            measured = dict(zip(map(id, small), in_threads(_measured, small, allowed()), strict=True))
-            for (source, track), one in zip(group, pending, strict=True):
-                columns = None if one is None else measured[id(one)] if id(one) in measured else _measured(one)
+            for (source, track), one, columns in zip(group, pending, _measured_together(pending), strict=True):
                 if one is None or columns is None or not self._stored(one, columns):
                     self._batches(source, track)
                 if track is not None and ends:
@@ -216,6 +211,12 @@ class Feed:
             track.add(int(steps[0]), float(times[0]), rows[0])
         else:
             track.add_rows(steps, times, rows)
+
+
+def _measured_together(pending: Sequence[Pending | None]) -> list[Mapping[str, Floats] | None]:
+    """The statistics of each: a large tensor takes all cores by itself, small ones share them."""
+    small = iter(in_threads(_measured, [one for one in pending if one and one.bytes < THREADED], allowed()))
+    return [one if one is None else next(small) if one.bytes < THREADED else _measured(one) for one in pending]
 
 
 def _measured(pending: Pending) -> Mapping[str, Floats] | None:

@@ -128,7 +128,7 @@ class Track:
     def _add_measured(self, measured: "Pending", columns: Mapping[str, Floats]) -> None:
         memory, number = self._memory, len(measured.steps)
         is_compared = self._wanted.before and not measured.ends
-        last = _flat(measured.stored.read(number - 1)).copy() if is_compared else None
+        last = _flat(measured.stored.read(number - 1)) if is_compared else None
         numbers = range(memory.rows, memory.rows + number)
         self._table.add(
             [memory.owner] * number, numbers, measured.steps.tolist(), measured.wall_times.tolist(), columns

@@ -46,7 +46,9 @@ class Stored:
     """Of its bytes; two bytes of bfloat16 are uint16."""
     is_bfloat16: bool
     read: Callable[[int], Values]
-    """Its values at a step, by the place of the step; for the few that are looked at once more."""
+    """Its values at a step, by the place of the step, in an array of its own; for the few that are looked at once more, by several
+    threads at once.
+    """
 
     @property
     def dtype(self) -> "np.dtype[np.generic]":
