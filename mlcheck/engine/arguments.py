@@ -44,6 +44,10 @@ class _Parameters:
         """Nothing is shared."""
         return None
 
+    def is_common(self, name: str) -> bool:
+        """Parameters are."""
+        return True
+
     @property
     def shared(self) -> MutableMapping[Hashable, Value]:
         """Nothing is shared."""

@@ -360,6 +360,8 @@ class RuleScope:
             relevant = frozenset().union(*(self.binding.label_names[name] for name in all_inputs)) - {label}
             known = tuple(name for name in all_inputs if name not in varying), tuple(sorted(relevant))
             self.binding.groups[names, label] = known
+        if known == ((), ()):
+            return ()
         fixed = [(name, self.combination.series.get(name)) for name in known[0]]
         labels = self.combination.labels
         return (
@@ -367,6 +369,10 @@ class RuleScope:
             tuple((name, None if series is None else series.name) for name, series in fixed),
             tuple((one, labels[one]) for one in known[1] if one in labels),
         )
+
+    def is_common(self, name: str) -> bool:
+        """See `lang.values.Scope`."""
+        return name not in self.extra and name not in self.binding.rule.inputs
 
     def _varying(self, names: frozenset[str]) -> list[str]:
         """The inputs that vary over the members of an `among`.

@@ -20,6 +20,7 @@ class Case:
         self.binding = binding
         self.combination = combination
         self.labels = self._labels()
+        self._members: dict[str, list[Series]] = {}
 
     def _labels(self) -> dict[str, str]:
         found: dict[str, str] = {}
@@ -38,7 +39,12 @@ class Case:
 
     def members(self, name: str) -> list[Series]:
         """The series of an input: one or none, and several where it stands inside `among` only."""
-        name = self.rule.inputs[name].alias or name
+        known = self._members.get(name)
+        if known is None:
+            known = self._members[name] = self._bound(self.rule.inputs[name].alias or name)
+        return known
+
+    def _bound(self, name: str) -> list[Series]:
         if name in self.binding.among:
             dropped = self.binding.among[name]
             return [

@@ -137,6 +137,14 @@ class Evaluator:
             shared[key] = self._reduced(argument, label, aggregate, largest)
         return shared[key]
 
+    def is_common(self, node: ast.Name | ast.Call) -> bool:
+        """Whether a name, or a reduction over all members that there are, has the same value in all scopes of the rule."""
+        if isinstance(node, ast.Name):
+            return self._scope.is_common(node.id)
+        argument, label, *most = node.args[:2] + node.args[3:]
+        assert isinstance(label, ast.Name)
+        return not most and self._scope.group(self._lets.names(argument), label.id) == ()
+
     def _reduced(self, argument: ast.expr, label: ast.Name, aggregate: ast.Name, largest: float) -> Value:
         step = _step(argument)
         members = []

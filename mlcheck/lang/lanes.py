@@ -64,7 +64,7 @@ class LaneEvaluator:
         known = self._names.get(name)
         if known is None:
             let = self._lets.expressions.get(name)
-            known = self._names[name] = self._input(name) if let is None else self._value(let.root)
+            known = self._names[name] = self._of_each(ast.Name(name)) if let is None else self._value(let.root)
         return known
 
     def numbers_of(self, expressions: Sequence[Expression]) -> Told:
@@ -94,8 +94,12 @@ class LaneEvaluator:
                 evaluator.tell(name, found.values[lane if len(found.values) > 1 else 0, 0].item())
         return evaluator
 
-    def _input(self, name: str) -> Lanes:
-        return _together([evaluator.name(name) for evaluator in self._evaluators])
+    def _of_each(self, node: ast.Name | ast.Call) -> Lanes:
+        """What an input, a parameter or a reduction is in each scope; asked for once where it is the same in all."""
+        of_all = self._evaluators[:1] if self._evaluators[0].is_common(node) else self._evaluators
+        if isinstance(node, ast.Name):
+            return _together([evaluator.name(node.id) for evaluator in of_all])
+        return _together([evaluator.among(node) for evaluator in of_all])
 
     def _value(self, node: ast.expr) -> Lanes:
         match node:
@@ -104,7 +108,7 @@ class LaneEvaluator:
             case ast.Name(id=name):
                 return _number(CONSTANTS[name]) if name in CONSTANTS else self.name(name)
             case ast.Call(func=ast.Name(id="among")):
-                return _together([evaluator.among(node) for evaluator in self._evaluators])
+                return self._of_each(node)
         values = [self._value(child) for child in operands(node)]
         match node:
             case ast.Call(func=ast.Name(id=name)):

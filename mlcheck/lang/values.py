@@ -88,8 +88,12 @@ class Scope(Protocol):
         """What decides which members `over` gives and what the named inputs are in them.
 
         Two scopes of one rule with equal groups reduce to the same value: a layer is compared with the median layer, and there is one
-        median for all of them. None where nothing may be shared.
+        median for all of them. None where nothing may be shared, an empty tuple where all scopes of the rule are one group.
         """
+        ...
+
+    def is_common(self, name: str) -> bool:
+        """Whether a name has the same value in all scopes of the rule: a parameter, a fact of the run."""
         ...
 
     @property

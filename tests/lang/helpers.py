@@ -54,6 +54,9 @@ class FakeScope:
     def group(self, names: frozenset[str], label: str) -> None:
         return None
 
+    def is_common(self, name: str) -> bool:
+        return False
+
     @property
     def shared(self) -> dict[object, Value]:
         return {}
