@@ -8,7 +8,9 @@ from functools import lru_cache
 import numpy as np
 
 from mlcheck.importers.console.ansi import Text
-from mlcheck.importers.console.lines import Forms, Plan, number
+from mlcheck.importers.console.blocks import Box, Columns, Row, head_of
+from mlcheck.importers.console.lines import Form, Forms, Plan, number, words_of
+from mlcheck.importers.console.patterns import table
 from mlcheck.importers.console.steps import FARTHEST, MISSING, Axis, Counters, place
 from mlcheck.records import dataclass, field
 from mlcheck.store.series import Fact, Hints, RawSeries
@@ -65,6 +67,11 @@ class Collector:
     _counts: "array[int]" = field(default_factory=lambda: array("b"))
     _header: float = float("nan")
     """Epoch that the last header named."""
+    _section: str = ""
+    """The split that the last line without numbers named, since that header."""
+    _columns: Columns | None = None
+    """The table that was begun last."""
+    _box: Box = field(default_factory=Box)
     _pending: _Bar | None = None
     _position: int = MISSING
     """Where the progress bar of the training stands."""
@@ -80,14 +87,43 @@ class Collector:
         for index, (line, key) in enumerate(zip(text.lines, text.keys, strict=True)):
             if overwritten and index in overwritten:
                 self._watch(overwritten[index])
+            if line[:1] in ("|", "-") and self._in_box(line):
+                continue
             form = form_of(line, key)
-            if form is not None:
+            if form is None:
+                if self._columns is not None:
+                    self._block(self._columns.row(line))
+            elif form.plans:
                 numbers = [line[place] for place in form.numbers]
                 self._line(form.plans, numbers, self._time(line, form.time) if form.time >= 0 else _UNKNOWN)
+            else:
+                self._between(form, line)
 
     def end(self) -> None:
-        """Take what a progress bar showed last."""
+        """Take what a progress bar or a box showed last."""
         self._flush()
+        self._block(self._box.end())
+
+    def _in_box(self, line: str) -> bool:
+        if line[0] == "|":
+            return self._box.takes(line)
+        if line.rstrip().strip("-"):
+            return False
+        self._block(self._box.end())
+        return True
+
+    def _between(self, form: Form, line: str) -> None:
+        # A line without numbers says what those behind it are.
+        if form.is_head and (head := head_of(line)):
+            self._columns = Columns(head)
+        elif form.section:
+            self._section = form.section
+
+    def _block(self, row: Row | None) -> None:
+        if row is not None:
+            self.lines += 1
+            plan, numbers = row
+            self._row(plan, numbers, _UNKNOWN, self._epoch_of(plan, numbers))
 
     def _watch(self, state: str) -> None:
         # The bar without a description that is there first is that of the training; HF prints no step otherwise.
@@ -109,8 +145,9 @@ class Collector:
         kind = plan.pattern.kind
         if kind == "header":
             self._flush()
-            self._header = number(numbers[plan.epoch])
-            self.epochs_planned = number(numbers[plan.epochs])
+            self._header, self._section = number(numbers[plan.epoch]), ""
+            if plan.epochs >= 0:
+                self.epochs_planned = number(numbers[plan.epochs])
             return
         self.lines += 1
         if kind == "row":
@@ -185,15 +222,17 @@ class Collector:
 
     def _values(self, plan: Plan, numbers: list[str], row: int, without: set[str] | None = None) -> None:
         generic = plan.pattern.writer == "generic"
+        section = self._section if generic and plan.pattern.epoch_known else ""
         for value in plan.values:
             if without is not None and value.tag in without:
                 continue
-            points = self._tags.get(value.tag)
+            tag = f"{section}/{value.tag}" if section and table().splits.isdisjoint(words_of(value.tag)) else value.tag
+            points = self._tags.get(tag)
             if points is None:
                 if len(self._tags) >= TAGS:
                     self.tags_left_out += 1
                     continue
-                points = self._tags[value.tag] = _Points()
+                points = self._tags[tag] = _Points()
             amount = number(numbers[value.number])
             if value.over >= 0:
                 whole = number(numbers[value.over])

@@ -75,6 +75,10 @@ class Form:
     """Words with digits: a line that has others in their places is of another form."""
     time: int
     """Where `2024-01-31 12:00:00` begins; -1: nowhere."""
+    section: str = ""
+    """The split that a line without numbers names (`Running Validation...`): what follows is of it."""
+    is_head: bool = False
+    """It may be the head of a table."""
 
 
 @dataclass(slots=True)
@@ -95,7 +99,7 @@ class Forms:
             if line[place] != word:
                 form = self._form(line)
                 break
-        return form if form.plans else None
+        return None if form is _NOTHING else form
 
     def _form(self, line: str) -> Form:
         if len(line) > LONGEST:
@@ -107,6 +111,8 @@ class Forms:
         else:
             return _NOTHING
         pieces = NUMBER.split(line)
+        if len(pieces) == 1:
+            return _without_numbers(line)
         shape = MARK.join(pieces[::2])
         plans = self._plans.get(shape)
         if plans is None:
@@ -135,6 +141,23 @@ class Forms:
 
 
 _NOTHING = Form((), (), (), -1)
+MOST_WORDS = 4
+"""Words of a line that names a split and nothing else."""
+
+
+def _without_numbers(line: str) -> Form:
+    words = words_of(line)
+    if words and words[0] in ("epoch", "epochs", "iter", "iteration", "step", "round") and len(words) > 2:
+        return Form((), (), (), -1, is_head=True)
+    splits = set(words) & table().splits if len(words) <= MOST_WORDS else set()
+    return Form((), (), (), -1, section=splits.pop()) if len(splits) == 1 else _NOTHING
+
+
+def words_of(text: str) -> list[str]:
+    """Its words in lower case."""
+    return re.findall(r"[a-z]+", text.lower())
+
+
 _COUNTERS = ("step", "total", "epoch", "epochs", "batch", "batches")
 
 
@@ -209,7 +232,7 @@ def _values(shape: str, rest: tuple[int, int], section: str, pattern: Pattern, u
         spaced = match["sign"] is None
         outside.append(shape[behind : match.start()])
         behind = match.end()
-        if not key or over != (over and pattern.ratio) or (spaced and not _may_be_spaced(key, pattern)):
+        if not key or over != (over and pattern.ratio) or not _is_wanted(key, spaced, pattern):
             outside.append(match["key"])
             continue
         group = "average" if pattern.average and match["average"] else "value"
@@ -228,10 +251,12 @@ def _values(shape: str, rest: tuple[int, int], section: str, pattern: Pattern, u
         yield Value(_tag(key, section, pattern), value.number, value.over, value.scale)
 
 
-def _may_be_spaced(key: str, pattern: Pattern) -> bool:
-    return pattern.pairs == "spaced" or (
-        pattern.pairs == "known" and without_digits(key.split()[-1].lower().rpartition("/")[2]) in table().known
-    )
+def _is_wanted(key: str, spaced: bool, pattern: Pattern) -> bool:
+    if pattern.pairs == "spaced" or not (spaced or pattern.pairs == "only known"):
+        return True
+    name = without_digits(key.split()[-1].lower().rpartition("/")[2])
+    is_known = name in table().known or name.rpartition("_")[2] in table().known
+    return is_known if pattern.pairs == "only known" else pattern.pairs == "known" and name in table().known
 
 
 def _key(text: str) -> str:
@@ -257,8 +282,8 @@ def _tag(key: str, section: str, pattern: Pattern) -> str:
     if pattern.prefix:
         return pattern.prefix + key
     first, _, others = key.partition(" ")
-    if others and first.lower() in table().splits:
-        return f"{first}/{others}"
+    if others and first.lower().rstrip(".") in table().splits:
+        return f"{first.rstrip('.')}/{others}"
     if not section:
         return key
     if key.startswith(f"{section}_"):

@@ -72,12 +72,13 @@ def _tells(counters: Counters) -> bool:
 def _counted_on(counters: Counters, has: NDArray[np.bool_]) -> Ints:
     # Steps over all epochs, where the counter is one within an epoch.
     steps, epochs = counters.step[has], counters.epoch[has]
-    falls = np.flatnonzero(np.diff(steps) < 0)
     known = np.isfinite(epochs)
     result = counters.step.copy()
     if not known.all():
         return result
     grows = np.diff(epochs) > 0
+    # One line an epoch prints the same step each time.
+    falls = np.flatnonzero((np.diff(steps) < 0) | ((np.diff(steps) == 0) & grows))
     within = counters.total[has] >= steps
     if len(falls):
         if grows[falls].mean() < AT_EPOCHS:
