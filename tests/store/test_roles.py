@@ -64,6 +64,14 @@ def test_a_gradient_that_stands_among_the_weights(tag: str, collection: str | No
     assert (found.role, found.labels["layer"], found.labels["param"]) == ("gradient", "fc1", "weight")
 
 
+@pytest.mark.parametrize("layer", ["out", "outputs", "logits", "predictions", "features", "dense"])
+@pytest.mark.parametrize(("prefix", "collection"), [("weights/sequential/", "weights"), ("model/", None), ("", None)])
+def test_the_parameters_of_a_layer_whatever_it_is_called(layer: str, prefix: str, collection: str | None) -> None:
+    found = assign(f"{prefix}{layer}/kernel", "", "tensor", Hints(collection=collection))
+    assert (found.role, found.labels["param"]) == ("weight", "weight")
+    assert found.labels["layer"].endswith(layer)
+
+
 def test_collection_of_biases() -> None:
     found = assign("fc1", kind="tensor", hints=Hints(collection="biases"))
     assert (found.role, found.labels["param"]) == ("weight", "bias")
