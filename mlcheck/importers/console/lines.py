@@ -2,6 +2,7 @@
 differ in digits only (one form) even the places of the numbers are known."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -30,6 +31,9 @@ _PAIR = re.compile(
     rf"(?:/(?P<over>{MARK})|(?!/{MARK}))(?:\s?\(\s{{0,4}}(?P<average>{MARK})\))?"
 )
 _DIGITS = re.compile(r"\d+")
+_OF_A_SPLIT = frozenset({"acc", "accuracy", "f1", "auc", "iou", "miou", "dice", "map", "precision", "recall"})
+"""What is measured on one split, where a line names several."""
+_EPISODE = re.compile(rf"\bepisode[ :#=]{{0,3}}{MARK}", re.IGNORECASE)
 TIME = re.compile(r"\d{4}[-/]\d\d[-/]\d\d[ T_]\d\d:\d\d:\d\d", re.ASCII)
 TIME_WITHIN = 80
 """Characters at the beginning of a line in which its time stands."""
@@ -223,15 +227,17 @@ def _note(match: re.Match[str], shape: str, found: dict[str, int]) -> None:
 
 
 def _values(shape: str, rest: tuple[int, int], section: str, pattern: Pattern, used: set[int]) -> Iterator[Value]:
-    taken: dict[str, Value] = {}
+    taken: dict[tuple[str, str], Value] = {}
     outside: list[str] = []
-    behind = rest[0]
+    behind, near = rest[0], ""
     for match in _PAIR.finditer(shape, *rest):
         key = _key(match["key"])
         over = match["over"] is not None
         spaced = match["sign"] is None
         outside.append(shape[behind : match.start()])
         behind = match.end()
+        # The split that was named last: `train: loss 0.5 acc 0.8 | valid: loss 0.6 acc 0.7`, `Train Loss: 0.5 Acc: 0.8 | Val Loss: …`.
+        near = _last_split(outside[-1], match["key"]) or near
         if not key or over != (over and pattern.ratio) or not _is_wanted(key, spaced, pattern):
             outside.append(match["key"])
             continue
@@ -241,14 +247,32 @@ def _values(shape: str, rest: tuple[int, int], section: str, pattern: Pattern, u
             continue
         divisor = shape.count(MARK, 0, match.start("over")) if over else -1
         unit = match["unit"] or (match["aside"] or "").strip()
-        taken.setdefault(key, Value(key, number, divisor, _SCALE.get(unit, 1.0)))
+        taken.setdefault((key, near), Value(key, number, divisor, _SCALE.get(unit, 1.0)))
         if len(taken) == VALUES:
             break
     outside.append(shape[behind : rest[1]])
     if not section and pattern.writer == "generic":
         section = _section(" ".join(outside))
-    for key, value in taken.items():
-        yield Value(_tag(key, section, pattern), value.number, value.over, value.scale)
+    often = Counter(key for key, _ in taken)
+    several = len({one for _, one in taken if one}) > 1
+    for (key, near), value in taken.items():
+        words = words_of(key)
+        is_near = table().splits.isdisjoint(words) and (
+            often[key] > 1 or (several and not _OF_A_SPLIT.isdisjoint(words[-1:]))
+        )
+        tag = _tag(key, near if is_near else section, pattern)
+        yield Value(_of_episode(tag, shape, pattern), value.number, value.over, value.scale)
+
+
+def _last_split(*texts: str) -> str:
+    words = [word for text in texts for word in words_of(text) if word in table().splits]
+    return words[-1] if words else ""
+
+
+def _of_episode(tag: str, shape: str, pattern: Pattern) -> str:
+    """What an episode scored is its return."""
+    is_score = pattern.writer == "generic" and words_of(tag)[-1:] == ["score"]
+    return f"episode/{tag}" if is_score and _EPISODE.search(shape) else tag
 
 
 def _is_wanted(key: str, spaced: bool, pattern: Pattern) -> bool:

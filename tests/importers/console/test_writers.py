@@ -461,3 +461,36 @@ def test_iterations_that_are_called_it(tmp_path: Path) -> None:
     found = of(tmp_path, text)
     assert found["loss"] == [(4, 1.68793), (8, 1.38699), (12, 1.1), (16, 0.9)]
     assert found["test_loss"] == [(8, 1.33215), (16, 1.2), (24, 1.1)]
+
+
+def test_keys_of_two_splits_in_one_line(tmp_path: Path) -> None:
+    text = "".join(
+        f"Epoch {n} - train: loss=0.{9 - n} acc=0.{n} | valid: loss=0.{8 - n} acc=0.{n}5 lr=0.1\n" for n in (1, 2, 3)
+    )
+    found = of(tmp_path, text)
+    assert found["train/loss"] == [(1, 0.8), (2, 0.7), (3, 0.6)]
+    assert found["valid/acc"] == [(1, 0.15), (2, 0.25), (3, 0.35)]
+    assert found["lr"] == [(1, 0.1), (2, 0.1), (3, 0.1)]
+
+
+def test_keys_behind_the_loss_of_a_split(tmp_path: Path) -> None:
+    text = "".join(
+        f"Epoch {n}: Train Loss: 0.{9 - n} Acc: 0.{n} Val Loss: 0.{8 - n} Acc: 0.{n}5 Time: 3s\n" for n in (1, 2, 3)
+    )
+    found = of(tmp_path, text)
+    assert found["Train/Loss"] == [(1, 0.8), (2, 0.7), (3, 0.6)]
+    assert found["val/Acc"] == [(1, 0.15), (2, 0.25), (3, 0.35)]
+    assert found["train/Acc"] == [(1, 0.1), (2, 0.2), (3, 0.3)]
+    assert found["Time"] == [(1, 3.0), (2, 3.0), (3, 3.0)]
+
+
+def test_a_dictionary_that_begins_with_the_epoch_is_not_that_of_a_trainer(tmp_path: Path) -> None:
+    text = "".join(f"{{'epoch': {n}, 'train_loss': 0.{9 - n}, 'val_loss': 0.5}}\n" for n in (1, 2, 3))
+    assert of(tmp_path, text)["train_loss"] == [(1, 0.8), (2, 0.7), (3, 0.6)]
+
+
+def test_the_score_of_an_episode_is_its_return(tmp_path: Path) -> None:
+    text = "".join(f"Episode {n}0/500, Score: {n}, Average Score: {n}.5\n" for n in (1, 2, 3))
+    found = of(tmp_path, text)
+    assert found["episode/Score"] == [(10, 1.0), (20, 2.0), (30, 3.0)]
+    assert {assign(tag).role for tag in found} == {"episode_reward"}
