@@ -11,7 +11,9 @@ import pickle
 import sys
 import zlib
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from mlcheck import __version__
 from mlcheck.engine.rule import Rule
@@ -27,17 +29,30 @@ def load(files: Sequence[Path], directory: Path) -> list[Rule] | None:
     """
     try:
         current = stamps(files)
-        with open(directory / _name(current), "rb") as file:
-            if not is_ours(os.fstat(file.fileno())):
-                return None
-            kept, rules, read = pickle.load(file)
+        path = directory / _name(current)
+        status = path.stat()
+        if not is_ours(status):
+            return None
+        rules, read = _loaded(path, current, (status.st_ino, status.st_size, status.st_mtime_ns))
     except Exception:  # noqa: BLE001 - whatever is wrong with it, the files are read
-        return None
-    good = kept == current and isinstance(rules, list) and all(isinstance(one, Rule) for one in rules)
-    if not good:
         return None
     tables.use(*read)
     return list(rules)
+
+
+@lru_cache(maxsize=1)
+def _loaded(path: Path, current: str, _: tuple[int, int, int]) -> tuple[list[Rule], Any]:
+    """The rules and the tables of a file, loaded once in a process: what is known of a rule is known by its expressions.
+
+    Raises ValueError for a file that cannot be believed, and whatever unpickling raises. The last argument changes with the file.
+    """
+    with open(path, "rb") as file:
+        if not is_ours(os.fstat(file.fileno())):
+            raise ValueError(path)
+        kept, rules, read = pickle.load(file)
+    if kept != current or not isinstance(rules, list) or not all(isinstance(one, Rule) for one in rules):
+        raise ValueError(path)
+    return rules, read
 
 
 def keep(rules: Sequence[Rule], files: Sequence[Path], directory: Path) -> None:

@@ -78,6 +78,16 @@ def test_the_tables_of_the_store_come_out_with_the_rules(files: list[Path], rule
     assert needs == needs_of(kept)
 
 
+def test_kept_rules_are_loaded_once_in_a_process(files: list[Path], rules: list[Rule], tmp_path: Path) -> None:
+    """What is known of their expressions is kept by the expression: a notebook that scans a hundred runs needs it once."""
+    compiled.keep(rules[:1], files[:1], tmp_path)
+    first, second = compiled.load(files[:1], tmp_path), compiled.load(files[:1], tmp_path)
+    assert first is not None
+    assert second is not None
+    assert first[0] is second[0]
+    assert first is not second
+
+
 def test_a_changed_file_and_a_file_that_others_may_write_are_not_believed(
     files: list[Path], rules: list[Rule], tmp_path: Path
 ) -> None:
