@@ -64,7 +64,7 @@ def test_a_gradient_that_stands_among_the_weights(tag: str, collection: str | No
     assert (found.role, found.labels["layer"], found.labels["param"]) == ("gradient", "fc1", "weight")
 
 
-@pytest.mark.parametrize("layer", ["out", "outputs", "logits", "predictions", "features", "dense"])
+@pytest.mark.parametrize("layer", ["out", "outputs", "logits", "predictions_dense", "features", "dense"])
 @pytest.mark.parametrize(("prefix", "collection"), [("weights/sequential/", "weights"), ("model/", None), ("", None)])
 def test_the_parameters_of_a_layer_whatever_it_is_called(layer: str, prefix: str, collection: str | None) -> None:
     found = assign(f"{prefix}{layer}/kernel", "", "tensor", Hints(collection=collection))
