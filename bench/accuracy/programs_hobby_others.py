@@ -1,5 +1,6 @@
 """Letters about boosting, scikit-learn and networks in numpy by hand; and their repaired versions."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -219,7 +220,7 @@ def numpy_all_zero(run: Path, seed: int, fixed: bool) -> None:
     sizes = (64, 32, 24, 10)
     weights = {
         f"W{one}": random.normal(size=pair_) * np.sqrt(1 / pair_[0]) * fixed
-        for one, pair_ in enumerate(zip(sizes[:-1], sizes[1:], strict=True), 1)
+        for one, pair_ in enumerate(itertools.pairwise(sizes), 1)
     }
     weights |= {f"b{one}": np.zeros(size) for one, size in enumerate(sizes[1:], 1)}
 

@@ -1,5 +1,6 @@
 """Programs of small repositories in plain PyTorch, first part: waves, masks, text, graphs, policies and pictures."""
 
+import itertools
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -195,7 +196,7 @@ def citation_gcn(run: Path, seed: int, fixed: bool) -> None:
         def __init__(self, depth: int) -> None:
             super().__init__()
             sizes = [x.shape[1], *[16] * (depth - 1), 4]
-            self.gc = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes, sizes[1:], strict=False))
+            self.gc = nn.ModuleList(nn.Linear(a, b) for a, b in itertools.pairwise(sizes))
 
         def forward(self, h: Tensor) -> Tensor:
             for layer in self.gc[:-1]:
@@ -318,7 +319,7 @@ def bars_vae(run: Path, seed: int, fixed: bool) -> None:
         model.eval()
         with torch.no_grad():
             recon, kld = parts(of.x_val)
-            spread = float(((model(of.x_val)[0] - of.x_val).square().mean() / of.x_val.var(0).mean()))
+            spread = float((model(of.x_val)[0] - of.x_val).square().mean() / of.x_val.var(0).mean())
         model.train()
         unexplained.append(spread)
         return {"val_recon_loss": float(recon), "val_kld_loss": float(kld), "val_loss": float(recon + kld)}
