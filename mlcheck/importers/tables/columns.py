@@ -169,10 +169,9 @@ class Gather:
             return None, np.cumsum(np.nan_to_num(lengths, posinf=0.0, neginf=0.0))
         by_name = {normal(name): column for name, column in reversed(self.columns.items())}
         usable = self._counting(by_name, (*writer.steps, *writer.epochs))
-        # `batches_done`, `outer_iter`: nobody can list them all. Such a name counts where its numbers only rise.
-        usable = usable or [
-            one for one in self._counting(by_name, filter(counts, by_name)) if (np.diff(one[-1]) > 0).all()
-        ]
+        # `batches_done`, `outer_iter`: nobody can list them all. Such a name counts where its numbers only rise; a row of an evaluation
+        # may stand at the step of the row before.
+        usable = usable or [one for one in self._counting(by_name, filter(counts, by_name)) if _rises(one[-1])]
         if not usable:
             if not writer.rows and self.columns:
                 notes.append("no column counts whole steps: the rows are counted")
@@ -287,6 +286,11 @@ class Gather:
             yield f"{cells} no number, first at line {line:,}, column {first.name!r}: {text.strip()[:40]!r}"
         if self.dropped:
             yield f"columns beyond {MOST_COLUMNS:,} are left out"
+
+
+def _rises(values: Floats) -> bool:
+    gaps = np.diff(values)
+    return bool((gaps >= 0).all()) and float((gaps > 0).mean() if len(gaps) else 1.0) >= MOSTLY
 
 
 def _rows(count: int) -> str:

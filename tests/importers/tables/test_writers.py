@@ -222,7 +222,15 @@ def test_a_file_named_by_its_split(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "axis"),
-    [("batches_done", None), ("outer_iter", None), ("chunk", None), ("pass", None), ("num_epochs_done", "epoch")],
+    [
+        ("batches_done", None),
+        ("outer_iter", None),
+        ("chunk", None),
+        ("pass", None),
+        ("num_epochs_done", "epoch"),
+        ("samples_seen", None),
+        ("seen", None),
+    ],
 )
 def test_a_column_that_only_rises_and_says_what_it_counts_is_the_step(
     tmp_path: Path, name: str, axis: str | None
@@ -239,3 +247,10 @@ def test_what_falls_back_is_no_step_whatever_its_name(tmp_path: Path) -> None:
     rows = "".join(f"{one},{2 - 0.1 * n}\n" for n, one in enumerate([1, 2, 3, 1, 2, 3]))
     (tmp_path / "log.csv").write_text("inner_iter,loss\n" + rows)
     assert "without a step-like column" in (look(tmp_path / "log.csv").refused or "")
+
+
+def test_a_row_of_an_evaluation_stands_at_the_step_before_it(tmp_path: Path) -> None:
+    rows = "".join(f"{n},{2 - 0.1 * n:.1f},\n" + (f"{n},,0.{n}\n" if n == 10 else "") for n in range(1, 21))
+    (tmp_path / "log.csv").write_text("n_batch,loss,test_accuracy\n" + rows)
+    assert claimed(tmp_path / "log.csv")
+    assert points(read(tmp_path, "log.csv", "n_batch,loss,test_accuracy\n" + rows))["test_accuracy"] == [(10, 0.1)]
