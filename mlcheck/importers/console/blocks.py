@@ -71,8 +71,10 @@ class Columns:
         """What a line says, if it is a row of the table."""
         # skorch marks what is better than before with a plus, in a column that is blank else.
         cells = [cell for cell in _cells(line) if cell != "+"]
-        if len(cells) not in (len(self.head), len(self.head) - ("cp" in self.head)):
+        if not cells or len(cells) not in (len(self.head), len(self.head) - ("cp" in self.head)):
             return None
+        # `3/10`: the third of ten epochs.
+        cells[0] = cells[0].partition("/")[0]
         numbers = [_as_number(cell) for cell in cells]
         if not cells[0].isdecimal() or any(one is None for one in numbers):
             return None

@@ -37,6 +37,8 @@ _EPISODE = re.compile(rf"\bepisode[ :#=]{{0,3}}{MARK}", re.IGNORECASE)
 TIME = re.compile(r"\d{4}[-/]\d\d[-/]\d\d[ T_]\d\d:\d\d:\d\d", re.ASCII)
 TIME_WITHIN = 80
 """Characters at the beginning of a line in which its time stands."""
+_SOURCES = (".py", ".cpp", ".cc", ".c", ".h", ".go")
+"""Ends of names that stand before the number of a line: `train.py:146`."""
 _LEVEL = re.compile(r"^(?:INFO|WARNING|WARN|DEBUG|ERROR|CRITICAL|NOTICE)$")
 _SCALE = {"ms": 1e-3, "us": 1e-6, "µs": 1e-6}
 
@@ -254,6 +256,7 @@ def _values(shape: str, rest: tuple[int, int], section: str, pattern: Pattern, u
     if not section and pattern.writer == "generic":
         section = _section(" ".join(outside))
     often = Counter(key for key, _ in taken)
+    has_loss = any(words_of(key)[-1:] == ["loss"] for key, _ in taken)
     several = len({one for _, one in taken if one}) > 1
     for (key, near), value in taken.items():
         words = words_of(key)
@@ -261,6 +264,9 @@ def _values(shape: str, rest: tuple[int, int], section: str, pattern: Pattern, u
             often[key] > 1 or (several and not _OF_A_SPLIT.isdisjoint(words[-1:]))
         )
         tag = _tag(key, near if is_near else section, pattern)
+        if tag.lower() in table().splits and has_loss:
+            # `Loss: 0.5, Train: 0.9, Val: 0.8, Test: 0.8` of PyTorch Geometric: beside a loss, a split by itself is what was scored on it.
+            tag = f"{tag}/score"
         yield Value(_of_episode(tag, shape, pattern), value.number, value.over, value.scale)
 
 
@@ -292,7 +298,7 @@ def _key(text: str) -> str:
             break
     while words and words[0].lower().strip("-./") in table().filler:
         words = words[1:]
-    if not words or words[-1].lower() in table().ignored:
+    if not words or words[-1].lower() in table().ignored or words[-1].lower().endswith(_SOURCES):
         return ""
     return " ".join(words).strip("-./ ")
 

@@ -168,3 +168,12 @@ def test_boxes_of_spinning_up(tmp_path: Path) -> None:
     found = of(tmp_path, text)
     assert found["AverageEpRet"] == [(1, -99.0), (2, -98.0), (3, -97.0)]
     assert axes(read(tmp_path / "train.log")) == {"epoch"}
+
+
+def test_a_table_between_pipes_that_says_of_how_many(tmp_path: Path) -> None:
+    text = "| Epoch | Train loss | Val F1 | Time |\n|-------|-----------|--------|------|\n" + "".join(
+        f"|  {n}/10 | {2 / n:.4f} | 5{n}.00% | 61s |\n" for n in (1, 2, 3)
+    )
+    found = of(tmp_path, text)
+    assert found["Train loss"] == [(1, 2.0), (2, 1.0), (3, 0.6667)]
+    assert found["Val F1"] == [(1, 51.0), (2, 52.0), (3, 53.0)]

@@ -494,3 +494,51 @@ def test_the_score_of_an_episode_is_its_return(tmp_path: Path) -> None:
     found = of(tmp_path, text)
     assert found["episode/Score"] == [(10, 1.0), (20, 2.0), (30, 3.0)]
     assert {assign(tag).role for tag in found} == {"episode_reward"}
+
+
+def test_flax_writes_the_step_in_brackets(tmp_path: Path) -> None:
+    text = "".join(
+        f"I0612 10:11:1{n}.12 140123 logging_writer.py:48] [{n}00] train_accuracy=0.{n}, train_loss=6.{n}\n"
+        for n in (1, 2, 3)
+    )
+    assert of(tmp_path, text) == {
+        "train_accuracy": [(100, 0.1), (200, 0.2), (300, 0.3)],
+        "train_loss": [(100, 6.1), (200, 6.2), (300, 6.3)],
+    }
+
+
+def test_espnet(tmp_path: Path) -> None:
+    begin = "[gpu01:0/1] 2023-03-01 10:01:11,123 (trainer:737) INFO: "
+    text = "".join(
+        f"{begin}{n}epoch:train:1-100batch: iter_time=0.002, acc=0.{n}, loss=88.{n}\n"
+        f"{begin}{n}epoch results: [train] acc=0.{n}, loss=88.0, [valid] acc=0.{n}5, loss=90.{n}\n"
+        for n in (1, 2, 3)
+    )
+    found = of(tmp_path, text)
+    assert [value for _, value in found["valid/loss"]] == [90.1, 90.2, 90.3]
+    assert [value for _, value in found["train/loss"]][::2] == [88.1, 88.2, 88.3]
+
+
+def test_the_validation_score_of_scikit_learn(tmp_path: Path) -> None:
+    text = "".join(f"Iteration {n}, loss = 0.{9 - n}\nValidation score: 0.{n}\n" for n in (1, 2, 3))
+    assert of(tmp_path, text)["Validation/score"] == [(1, 0.1), (2, 0.2), (3, 0.3)]
+
+
+def test_a_split_beside_a_loss_is_what_was_scored_on_it(tmp_path: Path) -> None:
+    text = "".join(f"Epoch: 00{n}, Loss: 1.{n}, Train: 0.{n}, Val: 0.{n}1, Test: 0.{n}2\n" for n in (1, 2, 3))
+    found = of(tmp_path, text)
+    assert found["Val/score"] == [(1, 0.11), (2, 0.21), (3, 0.31)]
+    assert assign("Val/score").role == "metric"
+
+
+def test_the_place_of_a_message_in_the_source_is_no_value(tmp_path: Path) -> None:
+    text = "".join(f"I0612 10:01:11 140123 train.py:146] epoch:  {n}, train_loss: 0.{n}\n" for n in (1, 2, 3))
+    assert set(of(tmp_path, text)) == {"train_loss"}
+
+
+def test_an_epoch_named_behind_the_head_of_a_message(tmp_path: Path) -> None:
+    text = "".join(
+        f"2021-02-01 10:00:11,123 - INFO - allennlp.training.trainer - Epoch {n}/3\naccuracy: 0.{n}, loss: 0.{9 - n}\n"
+        for n in (0, 1, 2)
+    )
+    assert of(tmp_path, text)["loss"] == [(0, 0.9), (1, 0.8), (2, 0.7)]
