@@ -3,10 +3,9 @@ Spinning Up), made to plans and numbers as of a single line."""
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
-from mlcheck.importers.console.lines import Plan, Value, words_of
-from mlcheck.importers.console.patterns import Pattern, table
+from mlcheck.importers.console.lines import EPOCHS, NUMBER, STEPS, Plan, Value, words_of
+from mlcheck.importers.console.patterns import pattern_of, table
 from mlcheck.records import dataclass, field
 
 FEWEST_COLUMNS = 3
@@ -18,12 +17,9 @@ Row = tuple[Plan, list[str]]
 """What to take, and the numbers to take it from."""
 
 _GAPS = re.compile(r"\s{2,}|\t")
-_NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?%?|nan|NaN|-?inf")
 _CLOCK = re.compile(r"(?:(\d+):)?(\d+):(\d\d)(?:\.\d+)?")
 _LASTS = re.compile(r"(\d+(?:\.\d*)?)(ms|s|m|h)")
 _SECONDS = {"ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-_EPOCHS = frozenset({"epoch", "epochs"})
-_STEPS = frozenset({"step", "steps", "iter", "iters", "iteration", "iterations", "round", "it", "batch", "update"})
 _COUNTERS_OF_BOXES = (
     "total_timesteps", "timesteps_total", "totalenvinteracts", "total_env_steps", "total_steps", "timesteps", "num_timesteps",
     "nupdates", "steps", "step", "iterations", "iteration", "epoch", "episodes",
@@ -31,21 +27,13 @@ _COUNTERS_OF_BOXES = (
 _ENTRY = re.compile(r"\|\s*(\S(?:[^|]*[^|\s])?)\s*\|\s*([^|\s]*)\s*\|\s*")
 
 
-def _pattern(writer: str) -> Pattern:
-    nothing: dict[str, Any] = {"match": None, "also": (), "prefixes": (), "rename": {}}
-    return Pattern(
-        writer=writer, kind="row", need="", pairs="marked", prefix="", average=False, ratio=False,
-        epoch_known=False, counted=False, **nothing,
-    )  # fmt: skip
-
-
-_OF_TABLES, _OF_BOXES = _pattern("generic"), _pattern("box")
+_PATTERN = pattern_of({"writer": "generic"})
 
 
 def head_of(line: str) -> tuple[str, ...]:
     """The columns that a line without numbers names, the first of which counts; empty for any other line."""
     cells = _cells(line)
-    if not FEWEST_COLUMNS <= len(cells) <= MOST_COLUMNS or cells[0].lower() not in _EPOCHS | _STEPS:
+    if not FEWEST_COLUMNS <= len(cells) <= MOST_COLUMNS or cells[0].lower() not in EPOCHS | STEPS:
         return ()
     if not any(word in table().known for cell in cells[1:] for word in (cell.lower(), *words_of(cell))):
         return ()
@@ -81,7 +69,7 @@ class Columns:
         plan = self._plans.get(len(cells))
         if plan is None:
             names = self.head if len(cells) == len(self.head) else [name for name in self.head if name != "cp"]
-            plan = self._plans[len(cells)] = _plan_of(_OF_TABLES, names, 0, names[0].lower() in _EPOCHS)
+            plan = self._plans[len(cells)] = _plan_of(names, 0, names[0].lower() in EPOCHS)
         return plan, [one for one in numbers if one is not None]
 
 
@@ -101,10 +89,11 @@ class Box:
         if not value:
             self._section = key if key.endswith("/") else ""
             return True
-        if _NUMBER.fullmatch(value) is None or len(self._found) >= MOST_KEYS:
+        amount = _as_number(value)
+        if amount is None or len(self._found) >= MOST_KEYS:
             return False
         # Keys of a section are indented.
-        self._found[self._section + key if line.startswith("|  ") else key] = value
+        self._found[self._section + key if line.startswith("|  ") else key] = amount
         return True
 
     def end(self) -> Row | None:
@@ -115,19 +104,18 @@ class Box:
         names = list(found)
         last = [name.rpartition("/")[2].lower().replace(" ", "_") for name in names]
         at = next((last.index(one) for one in _COUNTERS_OF_BOXES if one in last), -1)
-        return _plan_of(_OF_BOXES, names, at, at >= 0 and last[at] == "epoch"), [
-            one.rstrip("%") for one in found.values()
-        ]
+        return _plan_of(names, at, at >= 0 and last[at] in EPOCHS), list(found.values())
 
 
-def _plan_of(pattern: Pattern, names: Sequence[str], at: int, is_epoch: bool) -> Plan:
+def _plan_of(names: Sequence[str], at: int, is_epoch: bool) -> Plan:
     values = tuple(Value(name, place) for place, name in enumerate(names) if place != at)
-    return Plan(pattern, values, epoch=at) if is_epoch else Plan(pattern, values, step=at)
+    return Plan(_PATTERN, values, epoch=at) if is_epoch else Plan(_PATTERN, values, step=at)
 
 
 def _as_number(cell: str) -> str | None:
-    if _NUMBER.fullmatch(cell):
-        return cell.rstrip("%")
+    plain = cell.removesuffix("%")
+    if NUMBER.fullmatch(plain):
+        return plain
     clock = _CLOCK.fullmatch(cell)
     if clock is not None:
         return str(int(clock[1] or 0) * 3600 + int(clock[2]) * 60 + int(clock[3]))

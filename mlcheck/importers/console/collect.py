@@ -9,8 +9,7 @@ import numpy as np
 
 from mlcheck.importers.console.ansi import Text
 from mlcheck.importers.console.blocks import Box, Columns, Row, head_of
-from mlcheck.importers.console.lines import Form, Forms, Plan, number, words_of
-from mlcheck.importers.console.patterns import table
+from mlcheck.importers.console.lines import Form, Forms, Plan, number, splits_in
 from mlcheck.importers.console.steps import FARTHEST, MISSING, Axis, Counters, place
 from mlcheck.records import dataclass, field
 from mlcheck.store.series import Fact, Hints, RawSeries
@@ -226,7 +225,7 @@ class Collector:
         for value in plan.values:
             if without is not None and value.tag in without:
                 continue
-            tag = f"{section}/{value.tag}" if section and table().splits.isdisjoint(words_of(value.tag)) else value.tag
+            tag = f"{section}/{value.tag}" if section and not splits_in(value.tag) else value.tag
             points = self._tags.get(tag)
             if points is None:
                 if len(self._tags) >= TAGS:

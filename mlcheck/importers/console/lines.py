@@ -3,7 +3,7 @@ differ in digits only (one form) even the places of the numbers are known."""
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mlcheck.importers.console.ansi import without_digits
@@ -39,6 +39,9 @@ TIME_WITHIN = 80
 """Characters at the beginning of a line in which its time stands."""
 _SOURCES = (".py", ".cpp", ".cc", ".c", ".h", ".go")
 """Ends of names that stand before the number of a line: `train.py:146`."""
+EPOCHS = frozenset({"epoch", "epochs"})
+STEPS = frozenset({"step", "steps", "iter", "iters", "iteration", "iterations", "round", "it", "batch", "update"})
+"""First columns of tables that count."""
 _LEVEL = re.compile(r"^(?:INFO|WARNING|WARN|DEBUG|ERROR|CRITICAL|NOTICE)$")
 _SCALE = {"ms": 1e-3, "us": 1e-6, "µs": 1e-6}
 
@@ -153,15 +156,20 @@ MOST_WORDS = 4
 
 def _without_numbers(line: str) -> Form:
     words = words_of(line)
-    if words and words[0] in ("epoch", "epochs", "iter", "iteration", "step", "round") and len(words) > 2:
+    if len(words) > 2 and words[0] in EPOCHS | STEPS:
         return Form((), (), (), -1, is_head=True)
-    splits = set(words) & table().splits if len(words) <= MOST_WORDS else set()
+    splits = set(splits_in(line)) if len(words) <= MOST_WORDS else set()
     return Form((), (), (), -1, section=splits.pop()) if len(splits) == 1 else _NOTHING
 
 
 def words_of(text: str) -> list[str]:
     """Its words in lower case."""
     return re.findall(r"[a-z]+", text.lower())
+
+
+def splits_in(text: str) -> list[str]:
+    """The words of a text that name splits."""
+    return [word for word in words_of(text) if word in table().splits]
 
 
 _COUNTERS = ("step", "total", "epoch", "epochs", "batch", "batches")
@@ -239,7 +247,7 @@ def _values(shape: str, rest: tuple[int, int], section: str, pattern: Pattern, u
         outside.append(shape[behind : match.start()])
         behind = match.end()
         # The split that was named last: `train: loss 0.5 acc 0.8 | valid: loss 0.6 acc 0.7`, `Train Loss: 0.5 Acc: 0.8 | Val Loss: …`.
-        near = _last_split(outside[-1], match["key"]) or near
+        near = next(reversed(splits_in(f"{outside[-1]} {match['key']}")), near)
         if not key or over != (over and pattern.ratio) or not _is_wanted(key, spaced, pattern):
             outside.append(match["key"])
             continue
@@ -255,30 +263,25 @@ def _values(shape: str, rest: tuple[int, int], section: str, pattern: Pattern, u
     outside.append(shape[behind : rest[1]])
     if not section and pattern.writer == "generic":
         section = _section(" ".join(outside))
-    often = Counter(key for key, _ in taken)
-    has_loss = any(words_of(key)[-1:] == ["loss"] for key, _ in taken)
-    several = len({one for _, one in taken if one}) > 1
-    for (key, near), value in taken.items():
-        words = words_of(key)
-        is_near = table().splits.isdisjoint(words) and (
-            often[key] > 1 or (several and not _OF_A_SPLIT.isdisjoint(words[-1:]))
-        )
+    is_episode = pattern.writer == "generic" and _EPISODE.search(shape) is not None
+    for tag, value in zip(_tags(list(taken), section, is_episode, pattern), taken.values(), strict=True):
+        yield Value(tag, value.number, value.over, value.scale)
+
+
+def _tags(keys: Sequence[tuple[str, str]], section: str, is_episode: bool, pattern: Pattern) -> Iterator[str]:
+    """The tags of the keys of one line, each with the split that was named last before it."""
+    often = Counter(key for key, _ in keys)
+    has_loss = any(words_of(key)[-1:] == ["loss"] for key, _ in keys)
+    several = len({near for _, near in keys if near}) > 1
+    for key, near in keys:
+        last = words_of(key)[-1:]
+        is_near = not splits_in(key) and (often[key] > 1 or (several and not _OF_A_SPLIT.isdisjoint(last)))
         tag = _tag(key, near if is_near else section, pattern)
-        if tag.lower() in table().splits and has_loss:
+        if has_loss and tag.lower() in table().splits:
             # `Loss: 0.5, Train: 0.9, Val: 0.8, Test: 0.8` of PyTorch Geometric: beside a loss, a split by itself is what was scored on it.
             tag = f"{tag}/score"
-        yield Value(_of_episode(tag, shape, pattern), value.number, value.over, value.scale)
-
-
-def _last_split(*texts: str) -> str:
-    words = [word for text in texts for word in words_of(text) if word in table().splits]
-    return words[-1] if words else ""
-
-
-def _of_episode(tag: str, shape: str, pattern: Pattern) -> str:
-    """What an episode scored is its return."""
-    is_score = pattern.writer == "generic" and words_of(tag)[-1:] == ["score"]
-    return f"episode/{tag}" if is_score and _EPISODE.search(shape) else tag
+        # What an episode scored is its return.
+        yield f"episode/{tag}" if is_episode and last == ["score"] else tag
 
 
 def _is_wanted(key: str, spaced: bool, pattern: Pattern) -> bool:
@@ -318,9 +321,7 @@ def _tag(key: str, section: str, pattern: Pattern) -> str:
         return key
     if key.startswith(f"{section}_"):
         return f"{section}/{key[len(section) + 1 :]}"
-    if table().splits.intersection(re.split(r"[\W_]+", key.lower())):
-        return key
-    return f"{section}/{key}"
+    return key if splits_in(key) else f"{section}/{key}"
 
 
 def _section(text: str) -> str:

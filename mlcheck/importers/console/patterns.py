@@ -69,7 +69,7 @@ def table() -> Table:
     words = data["words"]
     events = tuple(_event(entry) for entry in data["event"])
     return Table(
-        patterns=tuple(_pattern(entry) for entry in data["line"]),
+        patterns=tuple(pattern_of(entry) for entry in data["line"]),
         events=events,
         event_near=tuple(word for entry in data["event"] for word in entry["near"]),
         near=tuple(words["near"]),
@@ -80,7 +80,8 @@ def table() -> Table:
     )
 
 
-def _pattern(entry: dict[str, Any]) -> Pattern:
+def pattern_of(entry: Mapping[str, Any]) -> Pattern:
+    """The pattern of an entry of the table."""
     return Pattern(
         writer=entry["writer"],
         kind=entry.get("kind", "row"),
