@@ -85,14 +85,16 @@ def _quiet(view: RunView) -> str:
 def _unknown(view: RunView) -> str:
     """The scalars that may be such a curve: under names that nobody knows, or several losses of which none is the whole."""
     scalars = [one for one in view.series if one.kind == "scalar"]
-    names = [clean(one.name) for one in scalars if one.role == "other"]
-    if names:
-        return f"; no role is known for {listing(names, 2)}: give them one under [roles] of mlcheck.toml"
+    text = ""
     losses = [clean(one.name) for one in scalars if one.role == "loss" and "primary" not in one.labels]
     if len(losses) > 1:
         said = "is told to be the total: give their split or role under [roles] of mlcheck.toml"
-        return f"; of the losses {listing(losses, 2)} none {said}"
-    return ""
+        text += f"; of the losses {listing(losses, 2)} none {said}"
+    names = [clean(one.name) for one in scalars if one.role == "other"]
+    if names:
+        text += f"; no role is known for {listing(names, 2)}"
+        text += "" if len(losses) > 1 else ": give them one under [roles] of mlcheck.toml"
+    return text
 
 
 def _why_unjudged(view: RunView) -> str:

@@ -4,11 +4,13 @@ differ in digits only (one form) even the places of the numbers are known."""
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from mlcheck.importers.console.ansi import without_digits
 from mlcheck.importers.console.patterns import MARK, Pattern, table
 from mlcheck.records import dataclass, field, replace
+from mlcheck.store.labels import take_split
 
 LONGEST = 4096
 """Characters of a line that may hold values."""
@@ -168,8 +170,15 @@ def words_of(text: str) -> list[str]:
 
 
 def splits_in(text: str) -> list[str]:
-    """The words of a text that name splits."""
-    return [word for word in words_of(text) if word in table().splits]
+    """The words of a text that name splits, as they do in tags."""
+    return [word for word in words_of(text) if _is_split(word)]
+
+
+@lru_cache(maxsize=1 << 12)
+def _is_split(word: str) -> bool:
+    """Whether all of a word names a split."""
+    found = take_split(word)
+    return found.split is not None and found.core == found.name
 
 
 _COUNTERS = ("step", "total", "epoch", "epochs", "batch", "batches")
@@ -248,7 +257,8 @@ def _values(shape: str, rest: tuple[int, int], section: str, pattern: Pattern, u
         behind = match.end()
         # The split that was named last: `train: loss 0.5 acc 0.8 | valid: loss 0.6 acc 0.7`, `Train Loss: 0.5 Acc: 0.8 | Val Loss: …`.
         near = next(reversed(splits_in(f"{outside[-1]} {match['key']}")), near)
-        if not key or over != (over and pattern.ratio) or not _is_wanted(key, spaced, pattern):
+        is_measured = key and not _is_place(shape, match)
+        if not is_measured or over != (over and pattern.ratio) or not _is_wanted(key, spaced, pattern):
             outside.append(match["key"])
             continue
         group = "average" if pattern.average and match["average"] else "value"
@@ -277,11 +287,19 @@ def _tags(keys: Sequence[tuple[str, str]], section: str, is_episode: bool, patte
         last = words_of(key)[-1:]
         is_near = not splits_in(key) and (often[key] > 1 or (several and not _OF_A_SPLIT.isdisjoint(last)))
         tag = _tag(key, near if is_near else section, pattern)
-        if has_loss and tag.lower() in table().splits:
+        if has_loss and _is_split(tag.lower()):
             # `Loss: 0.5, Train: 0.9, Val: 0.8, Test: 0.8` of PyTorch Geometric: beside a loss, a split by itself is what was scored on it.
             tag = f"{tag}/score"
         # What an episode scored is its return.
         yield f"episode/{tag}" if is_episode and last == ["score"] else tag
+
+
+def _is_place(shape: str, match: re.Match[str]) -> bool:
+    """Whether it is the place of a message in the source: `train.py:146]`, `__main__:train:120 - `."""
+    if match["sign"] != ":":
+        return False
+    is_last = shape[match.end() :].lstrip()[:1] in ("-", "]", "|")
+    return match["key"].lower().endswith(_SOURCES) or (is_last and shape[: match.start()].endswith(":"))
 
 
 def _is_wanted(key: str, spaced: bool, pattern: Pattern) -> bool:
@@ -301,7 +319,7 @@ def _key(text: str) -> str:
             break
     while words and words[0].lower().strip("-./") in table().filler:
         words = words[1:]
-    if not words or words[-1].lower() in table().ignored or words[-1].lower().endswith(_SOURCES):
+    if not words or words[-1].lower() in table().ignored:
         return ""
     return " ".join(words).strip("-./ ")
 
@@ -315,7 +333,7 @@ def _tag(key: str, section: str, pattern: Pattern) -> str:
     if pattern.prefix:
         return pattern.prefix + key
     first, _, others = key.partition(" ")
-    if others and first.lower().rstrip(".") in table().splits:
+    if others and _is_split(first.lower().rstrip(".")):
         return f"{first.rstrip('.')}/{others}"
     if not section:
         return key
@@ -326,8 +344,9 @@ def _tag(key: str, section: str, pattern: Pattern) -> str:
 
 def _section(text: str) -> str:
     """The split that the words around the values name, where it is one only."""
-    found = {word.lower() for word in re.findall(r"(?<![\w/.-])[A-Za-z]+(?![\w/.-])", text)} & table().splits
-    return next(iter(found)) if len(found) == 1 else ""
+    words = {word.lower() for word in re.findall(r"(?<![\w/.-])[A-Za-z]+(?![\w/.-])", text)}
+    found = [word for word in words if _is_split(word)]
+    return found[0] if len(found) == 1 else ""
 
 
 def number(text: str) -> float:

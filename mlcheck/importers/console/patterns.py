@@ -59,7 +59,6 @@ class Table:
     ignored: frozenset[str]
     filler: frozenset[str]
     known: frozenset[str]
-    splits: frozenset[str]
 
 
 @cache
@@ -76,7 +75,6 @@ def table() -> Table:
         ignored=frozenset(words["ignored"]),
         filler=frozenset(words["filler"]),
         known=frozenset(without_digits(word) for word in words["known"]),
-        splits=frozenset(words["splits"]),
     )
 
 

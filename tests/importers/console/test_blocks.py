@@ -177,3 +177,15 @@ def test_a_table_between_pipes_that_says_of_how_many(tmp_path: Path) -> None:
     found = of(tmp_path, text)
     assert found["Train loss"] == [(1, 2.0), (2, 1.0), (3, 0.6667)]
     assert found["Val F1"] == [(1, 51.0), (2, 52.0), (3, 53.0)]
+
+
+def test_splits_are_named_as_in_tags(tmp_path: Path) -> None:
+    found = of(
+        tmp_path,
+        epochs(">>> EPOCH {n}\n", "  fitting   loss {loss:.2f}\n  Holdout:\n    loss: 0.{n}   accuracy: {share}\n"),
+    )
+    assert found == {
+        "fitting/loss": [(1, 2.0), (2, 1.0), (3, 0.67)],
+        "holdout/loss": [(1, 0.1), (2, 0.2), (3, 0.3)],
+        "holdout/accuracy": [(1, 0.51), (2, 0.52), (3, 0.53)],
+    }

@@ -531,8 +531,11 @@ def test_a_split_beside_a_loss_is_what_was_scored_on_it(tmp_path: Path) -> None:
     assert assign("Val/score").role == "metric"
 
 
-def test_the_place_of_a_message_in_the_source_is_no_value(tmp_path: Path) -> None:
-    text = "".join(f"I0612 10:01:11 140123 train.py:146] epoch:  {n}, train_loss: 0.{n}\n" for n in (1, 2, 3))
+@pytest.mark.parametrize(
+    "head", ["I0612 10:01:11 140123 train.py:146] ", "2026-11-22 05:00:00.1 | INFO     | __main__:train:120 - "]
+)
+def test_the_place_of_a_message_in_the_source_is_no_value(tmp_path: Path, head: str) -> None:
+    text = "".join(f"{head}epoch:  {n}, train_loss: 0.{n}\n" for n in (1, 2, 3))
     assert set(of(tmp_path, text)) == {"train_loss"}
 
 
