@@ -255,10 +255,12 @@ def _values(shape: str, rest: tuple[int, int], section: str, pattern: Pattern, u
         spaced = match["sign"] is None
         outside.append(shape[behind : match.start()])
         behind = match.end()
+        if key and _is_place(shape, match):
+            # Nor does a function `train` name a split.
+            continue
         # The split that was named last: `train: loss 0.5 acc 0.8 | valid: loss 0.6 acc 0.7`, `Train Loss: 0.5 Acc: 0.8 | Val Loss: …`.
         near = next(reversed(splits_in(f"{outside[-1]} {match['key']}")), near)
-        is_measured = key and not _is_place(shape, match)
-        if not is_measured or over != (over and pattern.ratio) or not _is_wanted(key, spaced, pattern):
+        if not key or over != (over and pattern.ratio) or not _is_wanted(key, spaced, pattern):
             outside.append(match["key"])
             continue
         group = "average" if pattern.average and match["average"] else "value"
