@@ -71,10 +71,10 @@ class Feed:
         for start in range(0, len(sources), TOGETHER):
             group = sources[start : start + TOGETHER]
             for source, _ in group:
-                for piece in source.pieces:
+                for piece in source.listed:
                     if piece.is_snapshot:
                         piece.step = step
-            pending = [self._pending(source.pieces, track, ends) for source, track in group]
+            pending = [self._pending(source, track, ends) for source, track in group]
             for (source, track), one, columns in zip(group, pending, _measured_together(pending), strict=True):
                 if one is None or columns is None or not self._stored(one, columns):
                     self._batches(source, track)
@@ -88,13 +88,14 @@ class Feed:
             except DAMAGE as error:
                 self._singly(source, track, batch, error)
 
-    def _pending(self, pieces: Sequence[Piece], track: Track | None, ends: bool) -> Pending | None:
+    def _pending(self, source: Source, track: Track | None, ends: bool) -> Pending | None:
         """Tensors that are to be measured as they lie in the file, if they can be."""
+        pieces = source.listed
         first = pieces[0]
-        if track is None or not track.needed or not (_is_in_one_piece(first) and _are_alike(pieces)):
+        if track is None or not track.needed or not (_is_in_one_piece(first) and _are_alike(source)):
             return None
         if first.steps is None:
-            return track.pending(*self._over_data_sets(pieces), ends)
+            return track.pending(*self._over_data_sets(source), ends)
         return track.pending(*self._over_axis(first, first.steps), ends) if len(pieces) == 1 else None
 
     def _stored(self, pending: Pending, columns: Mapping[str, Floats]) -> bool:
@@ -106,15 +107,26 @@ class Feed:
         self.records += len(pending.steps)
         return True
 
-    def _over_data_sets(self, pieces: Sequence[Piece]) -> tuple[Ints, Floats, Stored]:
+    def _over_data_sets(self, source: Source) -> tuple[Ints, Floats, Stored]:
+        pieces, alike = source.listed, source.alike
         leaf = pieces[0].leaf
         assert leaf.raw is not None
         steps = np.array([piece.step for piece in pieces], dtype=np.int64)
         times = np.array([piece.wall_time for piece in pieces], dtype=np.float64)
         offsets = np.array([piece.leaf.offset for piece in pieces], dtype=np.int64)
+        if alike is not None:
+            steps = np.concatenate([steps, alike.steps])
+            order = np.argsort(steps, kind="stable")
+            steps = steps[order]
+            times = np.concatenate([times, np.full(len(alike.steps), np.nan)])[order]
+            offsets = np.concatenate([offsets, alike.offsets])[order]
+
+        in_order: list[Piece] = []
 
         def read(place: int) -> Array:
-            return self.reader.whole(pieces[place].leaf, shared=False)
+            if not in_order:
+                in_order.extend(source.pieces)
+            return self.reader.whole(in_order[place].leaf, shared=False)
 
         return steps, times, Stored(self.reader.descriptor, offsets, leaf.shape, leaf.raw, leaf.is_bfloat16, read)
 
@@ -261,12 +273,13 @@ def _is_small(piece: Piece) -> bool:
     return piece.steps is None and _is_in_one_piece(piece) and piece.leaf.stored <= SMALL
 
 
-def _are_alike(pieces: Sequence[Piece]) -> bool:
-    """Whether all lie in one piece as the first one does, of one shape and type."""
-    first = pieces[0].leaf
-    shape, raw, is_bfloat16 = first.shape, first.raw, first.is_bfloat16
-    for piece in pieces:
-        leaf = piece.leaf
+def _are_alike(source: Source) -> bool:
+    """Whether all of its steps lie in one piece as the first one does, of one shape and type."""
+    leaves = [piece.leaf for piece in source.listed]
+    if source.alike is not None:
+        leaves.append(source.alike.leaf)
+    shape, raw, is_bfloat16 = leaves[0].shape, leaves[0].raw, leaves[0].is_bfloat16
+    for leaf in leaves:
         if leaf.offset is None or leaf.shape != shape or leaf.raw != raw or leaf.is_bfloat16 is not is_bfloat16:
             return False
     return True

@@ -6,7 +6,7 @@ Python code can interrupt. So they are looked over before the first such attribu
 
 import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 WINDOW = 1 << 22
 LARGEST_HEAP = 1 << 26
@@ -25,7 +25,7 @@ class Heaps:
         self._size = size
         self._limit = limit
         self._are_sound: bool | None = None
-        self.passed: Sequence[tuple[int, int]] = ()
+        self.passed: Callable[[], Sequence[tuple[int, int]]] = tuple
         """(offset, bytes) of data sets that lie in one piece: no heap is inside them."""
 
     @property
@@ -50,7 +50,7 @@ class Heaps:
         """The stretches of the file outside the data sets."""
         stretches = []
         start = 0
-        for offset, length in sorted(self.passed):
+        for offset, length in sorted(self.passed()):
             if offset > start:
                 stretches.append((start, offset))
             start = max(start, offset + length)

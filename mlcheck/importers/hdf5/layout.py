@@ -15,6 +15,7 @@ from mlcheck.importers.hdf5.attributes import seconds
 from mlcheck.importers.hdf5.history import histories
 from mlcheck.importers.hdf5.keras import is_keras, name_vars, without_repetition
 from mlcheck.importers.hdf5.naming import Named, attributes_around, name_of
+from mlcheck.importers.hdf5.repeats import Rows, may_stay
 from mlcheck.importers.hdf5.source import Layout, Piece, Source, SourceKey
 from mlcheck.importers.hdf5.stacks import Stacks, Values, whole_steps
 from mlcheck.importers.hdf5.steps import Places, StepFound
@@ -42,7 +43,8 @@ class _Layout:
         self.tree = tree
         self.values = values
         self.result = Layout(lost=list(tree.lost), left_out=list(tree.notes), is_cut=tree.is_cut)
-        self.result.is_keras = is_keras([leaf.path for leaf in tree.leaves], tree.attributes)
+        places = [leaf.path for leaf in tree.leaves] + [(*one.path, one.first[0].path[-1]) for one in tree.repeats]
+        self.result.is_keras = is_keras(places, tree.attributes)
         self.sources: dict[SourceKey, Source] = {}
         self.named: dict[tuple[Place, str | None, Any], Named] = {}
         """Names of places without attributes, which many steps share."""
@@ -50,6 +52,8 @@ class _Layout:
         """The sources of data sets without attributes that are all there: those alike at another step belong to them as well."""
 
     def run(self) -> Layout:
+        if self.result.is_keras or not may_stay(self.tree):
+            self.tree.spread()
         good = [leaf for leaf in self.tree.leaves if leaf.refused is None]
         self._refused()
         places = Places.of(good, self.tree.groups)
@@ -57,10 +61,11 @@ class _Layout:
         single = [leaf for leaf in good if leaf.path not in stacks.used and not self._stacked(leaf, stacks)]
         # A data set of steps may stand before the values that it counts.
         self._unstacked([(leaf, places.find(leaf)) for leaf in single if leaf.path not in stacks.used])
+        self._repeated(places)
         self.result.left_out += stacks.doubts
         self._number_in_epochs()
         for source in self.sources.values():
-            source.pieces.sort(key=lambda piece: piece.first_step)
+            source.listed.sort(key=lambda piece: piece.first_step)
         self.result.sources = _in_order(list(self.sources.values()), self.tree.is_ordered)
         return self.result
 
@@ -100,6 +105,34 @@ class _Layout:
                 self._add(place, found.axis, Piece(leaf, found.step, wall_time, outer=found.outer))
                 self.result.has_steps |= found.is_sure
                 self.result.has_numbers |= not found.is_sure
+
+    def _repeated(self, places: Places) -> None:
+        """Take in the groups that hold the same as others: what is said of the group holds for all that is in it."""
+        sheets: dict[tuple[int, Place, str], Rows] = {}
+        taken: set[int] = set()
+        for repeat in self.tree.repeats:
+            leaf = next(repeat.leaves())
+            found = places.find(leaf)
+            assert found is not None
+            group = _without(leaf.path, found)[:-1]
+            key = (id(repeat.first), group, found.axis)
+            rows = sheets.get(key)
+            if rows is None:
+                sources = self._sources_of(repeat.first, group, found.axis)
+                if sources is None or not taken.isdisjoint(map(id, sources)):
+                    self._unstacked([(one, found) for one in repeat.leaves()])
+                    continue
+                rows = sheets[key] = Rows(repeat.first, sources)
+                taken.update(map(id, sources))
+            rows.add(repeat, found.step)
+        for rows in sheets.values():
+            rows.hand_out()
+
+    def _sources_of(self, leaves: Sequence[Leaf], group: Place, axis: str) -> list[Source] | None:
+        """The sources that hold a step of each data set of a group already; None unless all do."""
+        forms = [((*group, one.path[-1]), axis, one.dtype, one.is_bfloat16, one.shape) for one in leaves]
+        sources = [source for form in forms if (source := self.plain.get(form)) is not None]
+        return sources if len(sources) == len(leaves) else None
 
     def _wall_time(self, leaf: Leaf) -> float:
         if not leaf.attributes and not self.tree.groups:
@@ -153,12 +186,12 @@ class _Layout:
             form = (place, axis, leaf.dtype, leaf.is_bfloat16, leaf.shape)
             known = self.plain.get(form)
             if known is not None and leaf.written is None:
-                known.pieces.append(piece)
+                known.listed.append(piece)
                 return
         source = self._source(place, axis, piece)
         if source is None:
             return
-        source.pieces.append(piece)
+        source.listed.append(piece)
         if form is not None and leaf.written is None:
             self.plain[form] = source
 
@@ -201,12 +234,12 @@ class _Layout:
 
     def _number_in_epochs(self) -> None:
         """Steps that begin anew in each epoch are counted on over the epochs."""
-        pieces = [piece for source in self.sources.values() for piece in source.pieces if piece.outer is not None]
+        pieces = [piece for source in self.sources.values() for piece in source.listed if piece.outer is not None]
         if not pieces:
             return
         repeated = False
         for source in self.sources.values():
-            steps = [piece.step for piece in source.pieces if piece.outer is not None]
+            steps = [piece.step for piece in source.listed if piece.outer is not None]
             repeated |= len(set(steps)) < len(steps)
         if not repeated:
             return

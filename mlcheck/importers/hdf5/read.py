@@ -102,7 +102,7 @@ def _with_axis(source: Source, member: Member) -> Source:
     """A snapshot counts what its file's name counts."""
     if source.hints.axis is not None or member.axis is None:
         return source
-    return Source(source.tag, replace(source.hints, axis=member.axis), source.is_scalar, source.pieces)
+    return replace(source, hints=replace(source.hints, axis=member.axis))
 
 
 def _about_steps(member: Member, is_alone: bool) -> list[str]:

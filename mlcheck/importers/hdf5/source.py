@@ -1,6 +1,8 @@
 """What a file holds over steps: tensors and scalars, and the data sets that each of their steps stands in."""
 
-from mlcheck.importers.hdf5.tree import Leaf
+from collections.abc import Sequence
+
+from mlcheck.importers.hdf5.tree import Leaf, Place, Repeat
 from mlcheck.records import dataclass, field
 from mlcheck.store.series import Floats, Hints, Ints
 
@@ -35,13 +37,43 @@ class Piece:
 
 
 @dataclass(slots=True)
+class Alike:
+    """Steps of a source that stand in data sets like one of it, in groups that repeat its group."""
+
+    leaf: Leaf
+    steps: Ints
+    """int64, shape (n,), in the order of the file."""
+    offsets: Ints
+    """int64, shape (n,): where their bytes begin."""
+    groups: Sequence[Place]
+
+    def pieces(self) -> list[Piece]:
+        """One by one."""
+        leaf = self.leaf
+        repeats = [
+            Repeat(path, [leaf], [offset], 0) for path, offset in zip(self.groups, self.offsets.tolist(), strict=True)
+        ]
+        leaves = [one for repeat in repeats for one in repeat.leaves()]
+        return [Piece(one, step) for one, step in zip(leaves, self.steps.tolist(), strict=True)]
+
+
+@dataclass(slots=True)
 class Source:
     """One tensor or scalar over steps."""
 
     tag: str
     hints: Hints
     is_scalar: bool
-    pieces: list[Piece] = field(default_factory=list)
+    listed: list[Piece] = field(default_factory=list)
+    """All but those that are alike."""
+    alike: Alike | None = None
+
+    @property
+    def pieces(self) -> Sequence[Piece]:
+        """All of its steps in their order, one by one: of many steps this takes its time."""
+        if self.alike is None:
+            return self.listed
+        return sorted([*self.listed, *self.alike.pieces()], key=lambda piece: piece.first_step)
 
     @property
     def key(self) -> SourceKey:
@@ -51,7 +83,7 @@ class Source:
     @property
     def is_snapshot(self) -> bool:
         """Nothing names a step of it."""
-        return all(piece.is_snapshot for piece in self.pieces)
+        return self.alike is None and all(piece.is_snapshot for piece in self.listed)
 
 
 @dataclass
@@ -77,7 +109,7 @@ class Layout:
     @property
     def snapshots(self) -> int:
         """Data sets without a step."""
-        return sum(sum([piece.is_snapshot for piece in source.pieces]) for source in self.sources)
+        return sum(sum([piece.is_snapshot for piece in source.listed]) for source in self.sources)
 
     @property
     def is_snapshot(self) -> bool:

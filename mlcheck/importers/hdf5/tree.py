@@ -1,6 +1,6 @@
 """What is in an HDF5 file: one record for each data set, without any of its values."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -66,11 +66,41 @@ class Leaf:
             self.refused, self.is_lost = reason, is_lost
 
 
+@dataclass(slots=True, eq=False)
+class Repeat:
+    """A group that holds data sets like those of a group before it, and nothing else."""
+
+    path: Place
+    first: Sequence[Leaf]
+    """The data sets of the group before it."""
+    offsets: Sequence[int]
+    """Where the bytes of its own begin."""
+    before: int
+    """How many of the leaves of the tree stand before it in the file."""
+
+    def leaves(self) -> Iterator[Leaf]:
+        """Its data sets."""
+        for leaf, offset in zip(self.first, self.offsets, strict=True):
+            yield Leaf(
+                (*self.path, leaf.path[-1]),
+                leaf.shape,
+                leaf.dtype,
+                leaf.raw,
+                offset,
+                leaf.stored,
+                is_bfloat16=leaf.is_bfloat16,
+                refused=leaf.refused,
+                is_lost=leaf.is_lost,
+            )
+
+
 @dataclass
 class Tree:
     """All that a walk found."""
 
     leaves: list[Leaf] = field(default_factory=list)
+    repeats: list[Repeat] = field(default_factory=list)
+    """Groups whose data sets are not among the leaves, in the order of the file."""
     groups: dict[Place, Attributes] = field(default_factory=dict)
     """Attributes of the groups that have any that count; `()` is the file's own."""
     lost: list[tuple[str, str]] = field(default_factory=list)
@@ -81,6 +111,25 @@ class Tree:
     """The file keeps the order in which its objects were made."""
     is_cut: bool = False
     """There are more objects than were looked at."""
+
+    def spread(self) -> None:
+        """Put the data sets of the repeats among the leaves, where they stand in the file."""
+        if not self.repeats:
+            return
+        leaves: list[Leaf] = []
+        done = 0
+        for repeat in self.repeats:
+            leaves += self.leaves[done : repeat.before]
+            leaves += repeat.leaves()
+            done = repeat.before
+        self.leaves, self.repeats = leaves + self.leaves[done:], []
+
+    def stretches(self) -> list[tuple[int, int]]:
+        """Offset and bytes of all data sets that lie in one piece."""
+        found = [(leaf.offset, leaf.stored) for leaf in self.leaves if leaf.offset is not None]
+        for repeat in self.repeats:
+            found += [(offset, leaf.stored) for leaf, offset in zip(repeat.first, repeat.offsets, strict=True)]
+        return found
 
     @property
     def attributes(self) -> Mapping[str, Any]:

@@ -44,7 +44,10 @@ class Unit:
 
 def _span(member: Member) -> Iterable[int]:
     for source in member.layout.sources:
-        for piece in source.pieces:
+        if source.alike is not None:
+            yield int(source.alike.steps.min())
+            yield int(source.alike.steps.max())
+        for piece in source.listed:
             if piece.steps is not None:
                 if len(piece.steps):
                     yield int(piece.steps.min())
@@ -97,7 +100,8 @@ def _by_attribute(layouts: Mapping[Path, Layout], taken: dict[Path, Unit]) -> No
     """Files of one step each, which they state themselves, and the same tensors are a history too, whatever their names."""
     alike: dict[tuple[Path, frozenset[SourceKey]], list[Member]] = {}
     for path, layout in layouts.items():
-        steps = {piece.step if piece.steps is None else None for one in layout.sources for piece in one.pieces}
+        steps = {piece.step if piece.steps is None else None for one in layout.sources for piece in one.listed}
+        steps |= {None for one in layout.sources if one.alike is not None}
         if path not in taken and len(steps) == 1 and None not in steps and layout.has_steps:
             keys = frozenset(source.key for source in layout.sources)
             alike.setdefault((path.parent, keys), []).append(Member(path, layout, steps.pop()))

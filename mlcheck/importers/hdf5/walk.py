@@ -14,6 +14,7 @@ from mlcheck.importers.hdf5.failures import DAMAGE, printable, told
 from mlcheck.importers.hdf5.headers import PlainTuple, header_at, may_be_virtual, plain_data_sets, user_block
 from mlcheck.importers.hdf5.heaps import Heaps
 from mlcheck.importers.hdf5.links import members
+from mlcheck.importers.hdf5.repeats import Firsts
 from mlcheck.importers.hdf5.scales import addresses_of_first_axis, counts
 from mlcheck.importers.hdf5.storage import bomb, describe_storage
 from mlcheck.importers.hdf5.tree import Leaf, Place, Tree
@@ -72,6 +73,7 @@ class _Walk:
         self.with_attributes: list[tuple[Place, int, Leaf | None]] = []
         self.soft: list[tuple[Place, str]] = []
         self.base = user_block(heaps.descriptor)
+        self.firsts = Firsts(self.tree, self.base, file_bytes)
 
     def run(self) -> Tree:
         h5o = self.api.h5o
@@ -103,10 +105,15 @@ class _Walk:
     def _group(self, group: Any, here: Place, at: int) -> list[tuple[Place, int]]:
         """Take in the members of the group at an address; gives those that are groups, with theirs."""
         h5l = self.api.h5l
-        below = []
+        below: list[tuple[Place, int]] = []
         links = self._links(group, at)
         names, seen = self.names, self.seen
-        for (name, sort, address), plain in zip(links, self._plain_ones(links), strict=True):
+        headers = self._plain_ones(links)
+        own_names = tuple([name for name, _, _ in links])
+        if self.firsts.take(here, own_names, [address for _, _, address in links], headers, seen):
+            return below
+        known = len(self.tree.leaves)
+        for (name, sort, address), plain in zip(links, headers, strict=True):
             path = (*here, names.get(name) or self._name(name))
             if sort != h5l.TYPE_HARD:
                 self._link_elsewhere(group, name, path, sort)
@@ -119,6 +126,7 @@ class _Walk:
                     below.append((path, address))
             except DAMAGE as error:
                 self.tree.lost.append((_shown(path), told(error)))
+        self.firsts.keep(own_names, self.tree.leaves[known:], headers)
         return below
 
     def _plain_ones(self, links: Sequence[tuple[bytes, int, int]]) -> Sequence[PlainTuple | None]:
@@ -194,7 +202,7 @@ class _Walk:
 
     def _object(self, group: Any, name: bytes, path: Place, address: int, plain: PlainTuple | None) -> bool:
         """Take in an object; whether it is a group to look into."""
-        first = self.seen.get(address)
+        first = self._seen(address)
         if first is not None:
             # Only a group is the beginning of a path.
             is_cycle = path[: len(first)] == first
@@ -218,6 +226,11 @@ class _Walk:
             if plain is not None and leaf.refused is None and leaf.raw is not None:
                 self.forms[plain[0]] = (leaf.shape, elements, leaf.stored)
         return False
+
+    def _seen(self, address: int) -> Place | None:
+        """The first name of the object at an address; None where it was not met yet."""
+        place = self.seen.get(address)
+        return None if place is None else self.firsts.name_of(address, place)
 
     def _add(self, leaf: Leaf, attributes: int) -> None:
         self._remember_attributes(leaf.path, attributes, leaf)
@@ -269,6 +282,7 @@ class _Walk:
         """Soft links, by the names that the walk found."""
         if not self.soft:
             return
+        self.tree.spread()
         known = {leaf.name for leaf in self.tree.leaves} | {_shown(path) for path in self.seen.values()}
         for path, target in self.soft:
             where = target if target.startswith("/") else f"{_shown(path[:-1]).rstrip('/')}/{target}"
@@ -284,7 +298,9 @@ class _Walk:
 
     def _attributes(self) -> None:
         h5o = self.api.h5o
-        self.heaps.passed = [(one.offset, one.stored) for one in self.tree.leaves if one.offset is not None]
+        self.heaps.passed = self.tree.stretches
+        if any(leaf is not None for _, _, leaf in self.with_attributes):
+            self.tree.spread()
         leaves = {leaf.path: leaf for leaf in self.tree.leaves} if self.with_attributes else {}
         for path, count, leaf in self.with_attributes:
             try:
@@ -304,7 +320,7 @@ class _Walk:
         """Where a data set is a scale that counts steps, tell those that it belongs to."""
         axis = counts(leaf) if leaf.attributes.get("class") == "DIMENSION_SCALE" else None
         for address in addresses_of_first_axis(dataset) if axis is not None else ():
-            other = leaves.get(self.seen.get(address, ()))
+            other = leaves.get(self._seen(address) or ())
             if other is not None and axis is not None:
                 other.steps, other.steps_axis = leaf, axis
 
