@@ -6,7 +6,6 @@ TensorBoard's `add_hparams` and `add_scalars` open beside a file are no runs of 
 """
 
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -16,34 +15,20 @@ from mlcheck.importers.base import (
     SETTINGS,
     Accompanies,
     HasHome,
-    Hesitates,
-    HoldsExamples,
     HoldsRuns,
     Members,
     OwnsDirectories,
     RunDirectory,
     Separates,
 )
+from mlcheck.importers.claims import claim, claim_named, examples_of, looked_for, refusal, why_not
 from mlcheck.importers.found import Discovery, Found, FoundFile
-from mlcheck.importers.registry import ACCOMPANY, IMPORTERS, OWN_DIRECTORIES, by_format, importers
+from mlcheck.importers.parts import SPLIT_PART, Parts
+from mlcheck.importers.registry import ACCOMPANY, OWN_DIRECTORIES, by_format
 from mlcheck.report import Note, SourceState, SourceStatus
-from mlcheck.store.examples import Examples, note_of, why_no_run
+from mlcheck.store.examples import note_of, why_no_run
 
 __all__ = ["Discovery", "Found", "FoundFile", "discover"]
-
-SPLIT_PART = re.compile(
-    r"(train|train_inner|training|learn|fit|val|valid|validation|dev|eval|evaluation|test|testing)|eval_.+",
-    re.IGNORECASE,
-)
-"""Directories that hold one split of a run (formats.md §1.14)."""
-
-CONTAINER_PART = re.compile(
-    r"tb|tf|tensorboard(_logs?)?|events?|summar(y|ies)|logs?|tensors|dumps|checkpoints|weights|gradients", re.IGNORECASE
-)
-"""Directories that hold one kind of data of a run; they join where there is something beside them to join with."""
-
-HPARAMS_PART = re.compile(r"\d{9,11}\.\d+(\.\d+)?")
-"""torch's `add_hparams` opens `<float timestamp>/` (formats.md §1.10)."""
 
 MAX_NAMED = 200
 """Files of one kind that are named singly when they are not read."""
@@ -67,7 +52,7 @@ def discover(paths: Sequence[str]) -> Discovery:
         else:
             _single_file(path, name, seen, found)
         if len(found.runs) == before and path.is_dir():
-            found.notes.append(Note("path", f"{given}: no run below it (looked for {_looked_for()})"))
+            found.notes.append(Note("path", f"{given}: no run below it (looked for {looked_for()})"))
         examples = note_of({one.path: one.reason or "" for one in found.ignored[ignored:]}) if path.is_dir() else ""
         if examples:
             found.notes.append(Note("path", f"{given}: {examples}"))
@@ -75,72 +60,12 @@ def discover(paths: Sequence[str]) -> Discovery:
     return found
 
 
-_KINDS = {
-    "tensorboard": "TensorBoard event files",
-    "table": "tables of metrics (metrics.csv, trainer_state.json …)",
-    "mlflow": "MLflow runs",
-    "console": "training logs",
-    "hdf5": "HDF5 dumps",
-    "parquet": "Parquet dumps",
-    "smdebug": "SageMaker Debugger trials",
-}
-"""What there is to look for, in the order in which a reader knows it; models of trees only tell of a run."""
-
-
-def _looked_for() -> str:
-    words = [words for name, words in _KINDS.items() if name in IMPORTERS]
-    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
-
-
-def _claim(path: Path) -> str | None:
-    head = disk.head(path)
-    return next((one.format for one in importers() if one.claims(path, head)), None)
-
-
-def _claim_named(path: Path) -> str | None:
-    """The format of a file that the user names: what looks like a data set or an export is read then."""
-    claimed = _claim(path)
-    if claimed is not None:
-        return claimed
-    head = disk.head(path)
-    return next((one.format for one in importers() if isinstance(one, Hesitates) and one.would_read(path, head)), None)
-
-
-def _examples(path: Path, format_name: str) -> Examples | None:
-    """What a claimed file holds of examples, where that is all it holds."""
-    importer = by_format(format_name)
-    return importer.examples(path) if isinstance(importer, HoldsExamples) else None
-
-
-def _why_not(path: Path) -> str | None:
-    """Why an importer leaves a file of its format alone; None for files that are of no format."""
-    head = disk.head(path)
-    reasons = (one.why_not(path, head) for one in importers() if isinstance(one, Hesitates))
-    return next((reason for reason in reasons if reason), None)
-
-
-def _refusal(path: Path) -> str | None:
-    """Why a file that looks like a table is not read; None for other files."""
-    from mlcheck.importers.tables.places import refusal
-
-    return refusal(path)
-
-
-def _event_directories(claimed: Mapping[Path, Sequence[tuple[Path, str]]]) -> dict[Path, Path]:
-    """See `tables.places.event_directories`: nothing is joined where there is no table."""
-    if not any(sort == "table" for files in claimed.values() for _, sort in files):
-        return {}
-    from mlcheck.importers.tables.places import event_directories
-
-    return event_directories(claimed)
-
-
 def _single_file(path: Path, name: str | None, seen: set[Path], found: Discovery) -> None:
-    claimed = _claim_named(path)
-    examples = None if claimed is None else _examples(path, claimed)
+    claimed = claim_named(path)
+    examples = None if claimed is None else examples_of(path, claimed)
     if claimed is None or examples:
-        reason = why_no_run(examples) if examples else _why_not(path) or _refusal(path) or "no run data"
-        found.missing.append(f"{path}: {reason} (looked for {_looked_for()})")
+        reason = why_no_run(examples) if examples else why_not(path) or refusal(path) or "no run data"
+        found.missing.append(f"{path}: {reason} (looked for {looked_for()})")
         found.ignored.append(SourceStatus(path.name, "unknown", "unreadable", reason=reason, bytes=disk.size(path)))
         return
     resolved = path.resolve()
@@ -173,6 +98,9 @@ def _held(path: Path, shown: str, held: Members, format_name: str, name: str | N
 class _Walk:
     """The walk of one directory given by the user."""
 
+    parts: Parts
+    """Which run each directory belongs to, once all files are claimed."""
+
     def __init__(self, top: Path, name: str | None, seen: set[Path], found: Discovery) -> None:
         self.top = top
         self.top_name = name or (top.name if top.name not in ("", ".", "..") else top.resolve().name) or "run"
@@ -187,18 +115,16 @@ class _Walk:
         self.holders: list[tuple[Path, str, Members]] = []
         """Files that hold several runs, with their formats."""
         self.left_out: dict[str, list[Path]] = {}
-        self.joined: dict[Path, Path] = {}
-        """Directories that belong to the run of one further up, as if their files lay there."""
 
     def run(self) -> None:
         """Walk, group, and add to what was found."""
         self._walk()
         shared = list(self._shared())
         self._leave_superseded()
-        self.joined = _event_directories(self.claimed)
+        self.parts = Parts(self.top, self.claimed, self.owned)
         groups: dict[Path, list[Path]] = {}
         for directory in self.claimed:
-            groups.setdefault(self._root(directory), []).append(directory)
+            groups.setdefault(self.parts.root(directory), []).append(directory)
         self._join_companions(groups)
         for root in sorted(groups):
             run = self._found(root, sorted(groups[root]))
@@ -273,7 +199,7 @@ class _Walk:
     def _file(self, path: Path) -> None:
         if not self._may_be_read(path):
             return
-        claimed = _claim(path)
+        claimed = claim(path)
         if claimed is None:
             self.unclaimed.setdefault(path.suffix.lower(), []).append(path)
         elif (real := path.resolve()) not in self.seen:
@@ -336,74 +262,6 @@ class _Walk:
             )
         )
 
-    # Which directories are one run
-
-    def _root(self, directory: Path) -> Path:
-        """The directory of the run that a directory with run files belongs to; never above the scanned path."""
-        for above in (directory, *directory.parents) if self.owned else ():
-            if above in self.owned:
-                return above
-        while directory in self.joined or (directory != self.top and self._is_part(directory)):
-            directory = self.joined.get(directory, directory.parent)
-        return directory
-
-    def _is_part(self, directory: Path) -> bool:
-        name, parent = directory.name, directory.parent
-        if SPLIT_PART.fullmatch(name):
-            return not self._is_counted(directory)
-        if CONTAINER_PART.fullmatch(name):
-            return self._has_company(directory)
-        if parent not in self.claimed:
-            return False
-        return bool(HPARAMS_PART.fullmatch(name)) or self._is_opened_by_torch(directory)
-
-    def _is_counted(self, directory: Path) -> bool:
-        """Ultralytics names its runs train, train2, train3: there `train` is a run, no split."""
-        counted = re.compile(re.escape(directory.name) + r"[-_]?\d+")
-        below = {
-            one.relative_to(directory.parent).parts[0]
-            for one in self.claimed
-            if one != directory.parent and one.is_relative_to(directory.parent)
-        }
-        return any(counted.fullmatch(name) for name in below)
-
-    def _has_company(self, directory: Path) -> bool:
-        """Whether the parent holds run files itself, or another part beside this one."""
-        parent = directory.parent
-        if parent in self.claimed:
-            return True
-        below = {
-            one.relative_to(parent).parts[0] for one in self.claimed if one.is_relative_to(parent) and one != parent
-        }
-        below.discard(directory.name)
-        return bool(below) and all(CONTAINER_PART.fullmatch(name) or SPLIT_PART.fullmatch(name) for name in below)
-
-    def _is_opened_by_torch(self, directory: Path) -> bool:
-        """Whether torch's SummaryWriter opened it beside the parent's file.
-
-        `add_scalars('Loss', {'train': …})` writes the tag `Loss` into the sub-directory `Loss_train`; `add_hparams` with a name
-        of its own writes the hyperparameters and each metric once.
-        """
-        files = self.claimed.get(directory)
-        if not files:
-            return False
-        from mlcheck.importers.tensorboard import peek
-
-        inside = [peek(path) for path, _ in files]
-        tags = [tag for one in inside for tag in one.tags]
-        if tags and all(directory.name.startswith(tag.replace("/", "_") + "_") for tag in tags):
-            return True
-        return any(one.has_hparams for one in inside) and all(one.points <= 1 for one in inside)
-
-    def _begins_with_its_tags(self, directory: Path, name: str) -> bool:
-        """Whether `name`, the directory's, is that of a curve of torch's `add_scalars`: `Loss_val` with the tag `Loss`."""
-        if "_" not in name or directory not in self.claimed:
-            return False
-        from mlcheck.importers.tensorboard import peek
-
-        tags = [tag for path, sort in self.claimed[directory] if sort == "tensorboard" for tag in peek(path).tags]
-        return bool(tags) and all(name.startswith(tag.replace("/", "_") + "_") for tag in tags)
-
     def _join_companions(self, groups: dict[Path, list[Path]]) -> None:
         """Files that tell something of a run join the run of their directory; without one they stay unclaimed."""
         there = {one: root for root, directories in groups.items() for one in (root, *directories)}
@@ -423,7 +281,7 @@ class _Walk:
     def _is_of_examples(self, run: Found) -> bool:
         """Whether all that a run would have is what a model said of examples: named, and left to `mlcheck compare`."""
         own = [one for one in run.files if one.format != SETTINGS]
-        kinds = [_examples(one.path, one.format) for one in own]
+        kinds = [examples_of(one.path, one.format) for one in own]
         if not all(kinds):
             return False
         for one, kind in zip(own, kinds, strict=True):
@@ -450,10 +308,12 @@ class _Walk:
 
     def _found(self, root: Path, directories: Sequence[Path]) -> Found:
         own_split = self.top.resolve().name if root == self.top else ""
-        prefix = own_split if SPLIT_PART.fullmatch(own_split) or self._begins_with_its_tags(root, own_split) else ""
+        prefix = (
+            own_split if SPLIT_PART.fullmatch(own_split) or self.parts.begins_with_its_tags(root, own_split) else ""
+        )
         files = []
         for directory in directories:
-            below = next((one for one in (directory, directory.parent) if one in self.joined), root)
+            below = next((one for one in (directory, directory.parent) if one in self.parts.joined), root)
             relative = directory.relative_to(below).as_posix()
             part = "/".join(one for one in (prefix, "" if relative == "." else relative) if one)
             for path, claimed in self.claimed[directory]:
@@ -470,13 +330,13 @@ class _Walk:
             count = "1 run is" if len(runs) == 1 else f"{len(runs):,} runs are"
             self._ignore(runs[0], "directory", f"{count} left out: {why}")
         for suffix, paths in sorted(self.unclaimed.items()):
-            refused = {path: reason for path in paths[:MAX_NAMED] if (reason := _why_not(path))}
+            refused = {path: reason for path in paths[:MAX_NAMED] if (reason := why_not(path))}
             for path, reason in refused.items():
                 self._ignore(path, suffix.lstrip("."), reason)
             paths = [path for path in paths if path not in refused]
             named = paths[: MAX_REFUSED if suffix in (".csv", ".tsv", ".jsonl") else 0]
             for path in named:
-                self._ignore(path, suffix.lstrip("."), _refusal(path) or "no run data")
+                self._ignore(path, suffix.lstrip("."), refusal(path) or "no run data")
             paths = paths[len(named) :]
             if paths:
                 kind = f"*{suffix}" if suffix else "files without a suffix"
