@@ -1,10 +1,10 @@
-"""What a log prints over several lines: tables with a head (fastai, skorch, scikit-learn) and boxes of keys and values (Stable-Baselines3,
+"""What a log prints over several lines: tables with a head (fastai, skorch, scikit-learn, spaCy) and boxes of keys and values (Stable-Baselines3,
 Spinning Up), made to plans and numbers as of a single line."""
 
 import re
 from collections.abc import Sequence
 
-from mlcheck.importers.console.lines import EPOCHS, NUMBER, STEPS, Plan, Value, words_of
+from mlcheck.importers.console.lines import EPOCHS, NUMBER, OF_SPACY, STEPS, Plan, Value, words_of
 from mlcheck.importers.console.patterns import pattern_of, table
 from mlcheck.records import dataclass, field
 
@@ -33,7 +33,8 @@ _PATTERN = pattern_of({"writer": "generic"})
 def head_of(line: str) -> tuple[str, ...]:
     """The columns that a line without numbers names, the first of which counts; empty for any other line."""
     cells = _cells(line)
-    if not FEWEST_COLUMNS <= len(cells) <= MOST_COLUMNS or cells[0].lower() not in EPOCHS | STEPS:
+    counts = cells[0].lower() in EPOCHS | STEPS or tuple(cells[:2]) == OF_SPACY
+    if not FEWEST_COLUMNS <= len(cells) <= MOST_COLUMNS or not counts:
         return ()
     if not any(word in table().known for cell in cells[1:] for word in (cell.lower(), *words_of(cell))):
         return ()
@@ -69,7 +70,7 @@ class Columns:
         plan = self._plans.get(len(cells))
         if plan is None:
             names = self.head if len(cells) == len(self.head) else [name for name in self.head if name != "cp"]
-            plan = self._plans[len(cells)] = _plan_of(names, 0, names[0].lower() in EPOCHS)
+            plan = self._plans[len(cells)] = _plan_of_columns(names)
         return plan, [one for one in numbers if one is not None]
 
 
@@ -105,6 +106,12 @@ class Box:
         last = [name.rpartition("/")[2].lower().replace(" ", "_") for name in names]
         at = next((last.index(one) for one in _COUNTERS_OF_BOXES if one in last), -1)
         return _plan_of(names, at, at >= 0 and last[at] in EPOCHS), list(found.values())
+
+
+def _plan_of_columns(names: Sequence[str]) -> Plan:
+    if tuple(names[:2]) != OF_SPACY:
+        return _plan_of(names, 0, names[0].lower() in EPOCHS)
+    return Plan(_PATTERN, tuple(Value(name, place) for place, name in enumerate(names) if place > 1), epoch=0, step=1)
 
 
 def _plan_of(names: Sequence[str], at: int, is_epoch: bool) -> Plan:

@@ -44,6 +44,8 @@ _SOURCES = (".py", ".cpp", ".cc", ".c", ".h", ".go")
 EPOCHS = frozenset({"epoch", "epochs"})
 STEPS = frozenset({"step", "steps", "iter", "iters", "iteration", "iterations", "round", "it", "batch", "update"})
 """First columns of tables that count."""
+OF_SPACY = ("E", "#")
+"""First columns of spaCy's table: epoch and step."""
 _LEVEL = re.compile(r"^(?:INFO|WARNING|WARN|DEBUG|ERROR|CRITICAL|NOTICE)$")
 _SCALE = {"ms": 1e-3, "us": 1e-6, "µs": 1e-6}
 
@@ -158,7 +160,7 @@ MOST_WORDS = 4
 
 def _without_numbers(line: str) -> Form:
     words = words_of(line)
-    if len(words) > 2 and words[0] in EPOCHS | STEPS:
+    if len(words) > 2 and (words[0] in EPOCHS | STEPS or tuple(line.split(maxsplit=2)[:2]) == OF_SPACY):
         return Form((), (), (), -1, is_head=True)
     splits = set(splits_in(line)) if len(words) <= MOST_WORDS else set()
     return Form((), (), (), -1, section=splits.pop()) if len(splits) == 1 else _NOTHING

@@ -169,9 +169,11 @@ class Gather:
             return None, np.cumsum(np.nan_to_num(lengths, posinf=0.0, neginf=0.0))
         by_name = {normal(name): column for name, column in reversed(self.columns.items())}
         usable = self._counting(by_name, (*writer.steps, *writer.epochs))
-        # `batches_done`, `outer_iter`: nobody can list them all. Such a name counts where its numbers only rise; a row of an evaluation
-        # may stand at the step of the row before.
-        usable = usable or [one for one in self._counting(by_name, filter(counts, by_name)) if _rises(one[-1])]
+        if not any(moves for moves, *_ in usable):
+            # `batches_done`, `outer_iter`: nobody can list them all. Such a name counts where its numbers only rise; a row of an
+            # evaluation may stand at the step of the row before. `total_steps` may be the number of all that there will be.
+            others = self._counting(by_name, filter(counts, by_name))
+            usable = [one for one in others if one[0] and _rises(one[-1])] or usable
         if not usable:
             if not writer.rows and self.columns:
                 notes.append("no column counts whole steps: the rows are counted")

@@ -189,3 +189,18 @@ def test_splits_are_named_as_in_tags(tmp_path: Path) -> None:
         "holdout/loss": [(1, 0.1), (2, 0.2), (3, 0.3)],
         "holdout/accuracy": [(1, 0.51), (2, 0.52), (3, 0.53)],
     }
+
+
+def test_the_table_of_spacy(tmp_path: Path) -> None:
+    text = (
+        "ℹ Pipeline: ['tok2vec', 'ner']\n"
+        "E    #       LOSS TOK2VEC  LOSS NER  ENTS_F  ENTS_P  ENTS_R  SCORE \n"
+        "---  ------  ------------  --------  ------  ------  ------  ------\n"
+        "  0       0          0.00     72.13    1.87    1.57    2.31    0.02\n"
+        "  0     200         42.11   3151.20   55.12   60.01   50.97    0.55\n"
+        "  1     400         67.23   1650.07   68.40   70.00   66.87    0.68\n"
+    )
+    found = of(tmp_path, text)
+    assert found["LOSS NER"] == [(0, 72.13), (200, 3151.2), (400, 1650.07)]
+    assert found["SCORE"] == [(0, 0.02), (200, 0.55), (400, 0.68)]
+    assert "E" not in found

@@ -389,3 +389,78 @@ def test_espnet(tmp_path: Path) -> None:
 def test_the_validation_score_of_scikit_learn(tmp_path: Path) -> None:
     text = "".join(f"Iteration {n}, loss = 0.{9 - n}\nValidation score: 0.{n}\n" for n in (1, 2, 3))
     assert of(tmp_path, text)["Validation/score"] == [(1, 0.1), (2, 0.2), (3, 0.3)]
+
+
+def test_an_estimator_of_tensorflow_measures_beside_its_training(tmp_path: Path) -> None:
+    train = "INFO:tensorflow:loss = {loss}, step = {step} (0.321 sec)\nINFO:tensorflow:global_step/sec: 310.2\n"
+    measured = (
+        "INFO:tensorflow:Saving dict for global step {step}: accuracy = {share}, global_step = {step}, loss = {loss}\n"
+    )
+    text = "".join(
+        train.format(step=100 * n + 1, loss=2 - n / 10) + measured.format(step=100 * n + 50, share=n / 10, loss=9 - n)
+        for n in (1, 2, 3)
+    )
+    found = of(tmp_path, text)
+    assert found["loss"] == [(101, 1.9), (201, 1.8), (301, 1.7)]
+    assert found["eval/loss"] == [(150, 8.0), (250, 7.0), (350, 6.0)]
+    assert found["eval/accuracy"] == [(150, 0.1), (250, 0.2), (350, 0.3)]
+
+
+def test_caffe(tmp_path: Path) -> None:
+    head = "I0612 10:01:11.123456  1234 "
+    text = "".join(
+        f"{head}solver.cpp:337] Iteration {n}00, Testing net (#0)\n"
+        f"{head}solver.cpp:404]     Test net output #0: accuracy = 0.{n}\n"
+        f"{head}solver.cpp:404]     Test net output #1: loss = 3.{n} (* 1 = 3.{n} loss)\n"
+        f"{head}solver.cpp:228] Iteration {n}00, loss = 2.{n}\n"
+        f"{head}solver.cpp:244]     Train net output #0: loss = 2.{n} (* 1 = 2.{n} loss)\n"
+        f"{head}sgd_solver.cpp:106] Iteration {n}00, lr = 0.01\n"
+        for n in (1, 2, 3)
+    )
+    found = of(tmp_path, text)
+    assert found["loss"] == [(100, 2.1), (200, 2.2), (300, 2.3)]
+    assert [value for _, value in found["test/loss"]] == [3.1, 3.2, 3.3]
+    assert [value for _, value in found["test/accuracy"]] == [0.1, 0.2, 0.3]
+    assert [value for _, value in found["lr"]] == [0.01] * 3
+
+
+def test_marian(tmp_path: Path) -> None:
+    text = "".join(
+        f"[2020-01-01 00:00:0{n}] Ep. 1 : Up. {n}00 : Sen. 5,000 : Cost 9.{n} * 1,234,567 @ 1,234 after 9,876,543 : "
+        f"Time 10.05s : 12345.67 words/s : L.r. 1.0000e-04\n"
+        f"[2020-01-01 00:01:0{n}] [valid] Ep. 1 : Up. {n}00 : cross-entropy : 180.{n} : new best\n"
+        for n in (1, 2, 3)
+    )
+    found = of(tmp_path, text)
+    assert found["train/loss"] == [(100, 9.1), (200, 9.2), (300, 9.3)]
+    assert found["valid/cross-entropy"] == [(100, 180.1), (200, 180.2), (300, 180.3)]
+    assert found["lr"] == [(100, 1e-4), (200, 1e-4), (300, 1e-4)]
+
+
+def test_opennmt(tmp_path: Path) -> None:
+    head = "[2024-05-01 10:01:00,123 INFO] "
+    text = "".join(
+        f"{head}Step {n}00/10000; acc: 5.{n}; ppl: 900.5; xent: 6.{n}; lr: 0.00012; 12000/11000 tok/s; 10 sec;\n"
+        f"{head}Validation perplexity: 70{n}.5\n{head}Validation accuracy: 3{n}\n"
+        for n in (1, 2, 3)
+    )
+    found = of(tmp_path, text)
+    assert found["xent"] == [(100, 6.1), (200, 6.2), (300, 6.3)]
+    assert found["Validation/perplexity"] == [(100, 701.5), (200, 702.5), (300, 703.5)]
+    assert found["Validation/accuracy"] == [(100, 31.0), (200, 32.0), (300, 33.0)]
+
+
+def test_llm_c(tmp_path: Path) -> None:
+    text = "".join(f"s:{n}00 tel:4.{n}\ns:{n}01 trl:5.{n} lr:0.0006 norm:1.2\n" for n in (1, 2, 3))
+    found = of(tmp_path, text)
+    assert found["val/loss"] == [(100, 4.1), (200, 4.2), (300, 4.3)]
+    assert found["train/loss"] == [(101, 5.1), (201, 5.2), (301, 5.3)]
+    assert found["grad_norm"] == [(101, 1.2), (201, 1.2), (301, 1.2)]
+
+
+def test_mlx(tmp_path: Path) -> None:
+    text = "".join(
+        f"Iter {n}0: Train loss 2.{n}, Learning Rate 1.000e-05, It/sec 1.23, Trained tokens 1000, Peak mem 12.345 GB\n"
+        for n in (1, 2, 3)
+    )
+    assert of(tmp_path, text)["Learning Rate"] == [(10, 1e-5), (20, 1e-5), (30, 1e-5)]

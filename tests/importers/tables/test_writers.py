@@ -254,3 +254,24 @@ def test_a_row_of_an_evaluation_stands_at_the_step_before_it(tmp_path: Path) -> 
     (tmp_path / "log.csv").write_text("n_batch,loss,test_accuracy\n" + rows)
     assert claimed(tmp_path / "log.csv")
     assert points(read(tmp_path, "log.csv", "n_batch,loss,test_accuracy\n" + rows))["test_accuracy"] == [(10, 0.1)]
+
+
+def test_the_number_of_all_steps_is_no_step(tmp_path: Path) -> None:
+    # LLaMA-Factory's trainer_log.jsonl.
+    rows = "".join(
+        json.dumps(
+            {
+                "current_steps": 5 * n,
+                "total_steps": 300,
+                "loss": 2 - n / 10,
+                "lr": 1e-4,
+                "epoch": n / 20,
+                "percentage": n,
+            }
+        )
+        + "\n"
+        for n in range(1, 9)
+    )
+    (tmp_path / "trainer_log.jsonl").write_text(rows)
+    assert claimed(tmp_path / "trainer_log.jsonl")
+    assert points(read(tmp_path, "trainer_log.jsonl", rows))["loss"] == [(5 * n, 2 - n / 10) for n in range(1, 9)]
