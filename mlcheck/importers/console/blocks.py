@@ -1,5 +1,5 @@
-"""What a log prints over several lines: tables with a head (fastai, skorch, scikit-learn, spaCy) and boxes of keys and values (Stable-Baselines3,
-Spinning Up), made to plans and numbers as of a single line."""
+"""What a log prints over several lines: tables with a head (fastai, skorch, scikit-learn, spaCy) and boxes of keys and values
+(Stable-Baselines3, Spinning Up), made to plans and numbers as of a single line."""
 
 import re
 from collections.abc import Sequence

@@ -66,6 +66,10 @@ class Collector:
     _counts: "array[int]" = field(default_factory=lambda: array("b"))
     _header: float = float("nan")
     """Epoch that the last header named."""
+    _row_epoch: float = float("nan")
+    """Epoch that the last line of no known writer named with its values."""
+    _is_begun: bool = False
+    """Such a line was met, so that what names neither step nor epoch stands at it."""
     _section: str = ""
     """The split that the last line without numbers named, since that header."""
     _columns: Columns | None = None
@@ -138,9 +142,9 @@ class Collector:
         plan = plans[0]
         if plan.pattern.epoch_known and self._header != self._header:
             fitting = [one for one in plans if not one.pattern.epoch_known]
-            if not fitting:
+            if not fitting and not (self._is_begun and plan.pattern.writer == "generic"):
                 return
-            plan = fitting[0]
+            plan = fitting[0] if fitting else plan
         kind = plan.pattern.kind
         if kind == "header":
             self._flush()
@@ -159,7 +163,9 @@ class Collector:
             self._close(plan, numbers, wall)
 
     def _epoch_of(self, plan: Plan, numbers: list[str]) -> float:
-        return number(numbers[plan.epoch]) if plan.epoch >= 0 else self._header
+        if plan.epoch >= 0:
+            return number(numbers[plan.epoch])
+        return self._header if self._header == self._header else self._row_epoch
 
     def _progress(self, plan: Plan, numbers: list[str], wall: float) -> None:
         bar = _Bar(
@@ -203,6 +209,8 @@ class Collector:
     def _row(self, plan: Plan, numbers: list[str], wall: float, epoch: float) -> int:
         row = len(self._step)
         pattern = plan.pattern
+        if pattern.writer == "generic" and (plan.epoch >= 0 or plan.step >= 0):
+            self._is_begun, self._row_epoch = True, epoch
         if pattern.counted:
             self._step.append(self._position)
             self._counts.append(any(value.tag == "train/loss" for value in plan.values))

@@ -287,9 +287,11 @@ def _tags(keys: Sequence[tuple[str, str]], section: str, is_episode: bool, patte
     often = Counter(key for key, _ in keys)
     has_loss = any(words_of(key)[-1:] == ["loss"] for key, _ in keys)
     several = len({near for _, near in keys if near}) > 1
+    # `Validation Loss: 0.6, Accuracy: 80%`: all that the line tells is of one split.
+    alone = has_loss and all(splits_in(key) for key, _ in keys if words_of(key)[-1:] == ["loss"])
     for key, near in keys:
         last = words_of(key)[-1:]
-        is_near = not splits_in(key) and (often[key] > 1 or (several and not _OF_A_SPLIT.isdisjoint(last)))
+        is_near = not splits_in(key) and (often[key] > 1 or ((several or alone) and not _OF_A_SPLIT.isdisjoint(last)))
         tag = _tag(key, near if is_near else section, pattern)
         if has_loss and _is_split(tag.lower()):
             # `Loss: 0.5, Train: 0.9, Val: 0.8, Test: 0.8` of PyTorch Geometric: beside a loss, a split by itself is what was scored on it.

@@ -8,13 +8,15 @@ from numpy.typing import NDArray
 
 from mlcheck.importers.tables.cells import Numbers
 from mlcheck.importers.tables.writers import Writer, counts, normal
-from mlcheck.records import dataclass, field
+from mlcheck.records import dataclass, field, replace
 from mlcheck.store.series import Floats, Hints, Ints, RawSeries
 
 MOST_COLUMNS = 50_000
 """Columns of one table; what writes more has made names of data."""
 MOST_MODES = 16
 """Different words in the column that names the split."""
+MOST_NAMES = 1000
+"""Different words in the column that names what a row measures."""
 MOSTLY = 0.9
 """Share of the rows that state a step in the column that is taken for it."""
 WHOLE = 0.99
@@ -60,6 +62,29 @@ class _Column:
         return self.texts > self.numbers
 
 
+@dataclass(slots=True)
+class _Words:
+    """A column of words that come again and again."""
+
+    codes: dict[str, int] = field(default_factory=dict)
+    """Each word, without blanks around it, and its number in order of appearance."""
+    blocks: list[tuple[int, Ints]] = field(default_factory=list)
+    """The row at which each block begins, and the numbers of its words."""
+
+    def add(self, start: int, texts: Sequence[str]) -> None:
+        """Add the texts of rows; of a column with too many different ones no more are taken."""
+        if len(self.codes) <= MOST_NAMES:
+            found = [self.codes.setdefault(text.strip(), len(self.codes)) for text in texts]
+            self.blocks.append((start, np.array(found, dtype=np.int64)))
+
+    def of_rows(self, rows: int) -> Ints:
+        """The number of the word in each of so many rows; -1 where there is none."""
+        found = np.full(rows, -1, dtype=np.int64)
+        for start, codes in self.blocks:
+            found[start : start + len(codes)] = codes
+        return found
+
+
 @dataclass(frozen=True, eq=False)
 class Table:
     """The series of a table."""
@@ -85,8 +110,8 @@ class Gather:
     dropped: int = 0
     """Columns beyond `MOST_COLUMNS`."""
     columns: dict[str, _Column] = field(default_factory=dict)
-    modes: dict[str, list[tuple[int, Sequence[str]]]] = field(default_factory=dict)
-    """For columns that may name the split: the row at which each block begins, and its texts."""
+    words: dict[str, _Words] = field(default_factory=dict)
+    """Columns that may name the split, or what is measured."""
     start: float | None = None
     """Wall time from which `elapsed` counts, where the file states it."""
 
@@ -116,9 +141,9 @@ class Gather:
         column.rows.append(rows)
         column.values.append(found.values)
 
-    def add_mode(self, name: str, texts: Sequence[str]) -> None:
-        """Add the texts of a column that may name the split of each row of the block."""
-        self.modes.setdefault(name, []).append((self.rows, texts))
+    def add_words(self, name: str, texts: Sequence[str]) -> None:
+        """Add the texts of a column that may name the split of each row of the block, or what it measures."""
+        self.words.setdefault(name, _Words()).add(self.rows, texts)
 
     def end_block(self, rows: int) -> None:
         """Count the rows of a block once all of its columns are added."""
@@ -129,11 +154,11 @@ class Gather:
         notes: list[str] = []
         step, steps = self._steps(notes)
         walls, is_absolute, times = self._walls()
-        modes = self._mode_of_row()
+        modes, measures = self._modes(), self._measures()
         series: list[RawSeries] = []
         stepless = np.zeros(self.rows, dtype=bool)
         for column in list(self.columns.values()):
-            if column.name == step or column.name in times or not column.numbers:
+            if column.name == step or column.name in times or not column.numbers or self._is_extreme(column.name):
                 continue
             if column.is_text:
                 notes.append(f"column {column.name!r} is left out: text, and {column.numbers:,} numbers")
@@ -144,7 +169,8 @@ class Gather:
                 stepless[rows[~known]] = True
                 rows, values = rows[known], values[known]
             one = _Source(column.name, rows, values, steps, walls)
-            series += self._by_mode(one, modes) if modes is not None else [self._series(one, None)]
+            for part in self._by_measure(one, measures):
+                series += self._by_mode(part, modes) if modes is not None else [self._series(part, None)]
         mixed = self._mixed()
         notes += self._notes(stepless, mixed)
         first = walls[np.isfinite(walls)][:1] if is_absolute else np.empty(0)
@@ -158,6 +184,11 @@ class Gather:
             lost_bytes=sum(one.text_bytes for one in mixed),
             texts=sum(one.is_text for one in self.columns.values()),
         )
+
+    def _is_extreme(self, name: str) -> bool:
+        """W&B writes the least and the greatest of each point of a curve beside it: `loss`, `loss__MIN`, `loss__MAX`."""
+        base, mark, which = name.rpartition("__")
+        return bool(mark) and which in ("MIN", "MAX") and base in self.columns
 
     # Steps
 
@@ -246,23 +277,34 @@ class Gather:
 
     # Series
 
-    def _mode_of_row(self) -> NDArray[np.str_] | None:
-        """The split that each row names, empty where none; None where no column names splits."""
-        for pieces in self.modes.values():
-            words = {text.strip().lower() for _, texts in pieces for text in texts}
-            if not any(word in _MODES for word in words) or len(words) > MOST_MODES:
-                continue
-            modes = np.full(self.rows, "", dtype="U16")
-            for start, texts in pieces:
-                modes[start : start + len(texts)] = [text.strip().lower()[:16] for text in texts]
-            return modes
+    def _modes(self) -> tuple[Ints, Sequence[str]] | None:
+        """For each row a place in a list of words that name splits, empty for none; None where no column names splits."""
+        for name, words in self.words.items():
+            modes = list(dict.fromkeys(word.lower()[:16] for word in words.codes))
+            if normal(name) in self.writer.modes and len(modes) <= MOST_MODES and not _MODES.keys().isdisjoint(modes):
+                place = np.array([modes.index(word.lower()[:16]) for word in words.codes], dtype=np.int64)
+                codes = words.of_rows(self.rows)
+                return np.where(codes < 0, len(modes), place[codes]), [*modes, ""]
         return None
 
-    def _by_mode(self, one: "_Source", modes: NDArray[np.str_]) -> Iterator[RawSeries]:
-        mine = modes[one.rows]
-        for word in dict.fromkeys(mine.tolist()):
-            chosen = mine == word
-            part = _Source(one.name, one.rows[chosen], one.values[chosen], one.steps, one.walls)
+    def _measures(self) -> tuple[Ints, Sequence[str]] | None:
+        """The same for what each row of a long table measures (`step, metric, value`); None for any other table."""
+        amounts = [one for one in self.columns.values() if one.numbers and normal(one.name) in self.writer.amounts]
+        for name, words in self.words.items() if len(amounts) == 1 else ():
+            if normal(name) in self.writer.names and 1 <= len(words.codes) <= MOST_NAMES:
+                codes = words.of_rows(self.rows)
+                return np.where(codes < 0, len(words.codes), codes), [*words.codes, ""]
+        return None
+
+    def _by_measure(self, one: "_Source", measures: tuple[Ints, Sequence[str]] | None) -> Iterator["_Source"]:
+        if measures is None or normal(one.name) not in self.writer.amounts:
+            yield one
+            return
+        for word, part in _parts(one, *measures):
+            yield replace(part, name=word or one.name)
+
+    def _by_mode(self, one: "_Source", modes: tuple[Ints, Sequence[str]]) -> Iterator[RawSeries]:
+        for word, part in _parts(one, *modes):
             yield self._series(part, word or None)
 
     def _series(self, one: "_Source", mode: str | None) -> RawSeries:
@@ -275,7 +317,7 @@ class Gather:
     def _mixed(self) -> list[_Column]:
         """Columns of numbers in which some cells are none."""
         found = [one for one in self.columns.values() if one.texts and one.numbers and not one.is_text]
-        return [one for one in found if one.name not in self.modes]
+        return [one for one in found if one.name not in self.words]
 
     def _notes(self, stepless: NDArray[np.bool_], mixed: Sequence[_Column]) -> Iterator[str]:
         if stepless.any():
@@ -288,6 +330,15 @@ class Gather:
             yield f"{cells} no number, first at line {line:,}, column {first.name!r}: {text.strip()[:40]!r}"
         if self.dropped:
             yield f"columns beyond {MOST_COLUMNS:,} are left out"
+
+
+def _parts(one: "_Source", codes: Ints, words: Sequence[str]) -> Iterator[tuple[str, "_Source"]]:
+    """The rows of each word, in order of appearance."""
+    mine = codes[one.rows]
+    present, first = np.unique(mine, return_index=True)
+    for code in present[np.argsort(first)].tolist():
+        chosen = mine == code
+        yield words[code], _Source(one.name, one.rows[chosen], one.values[chosen], one.steps, one.walls)
 
 
 def _rises(values: Floats) -> bool:

@@ -280,8 +280,8 @@ class Reader:
         for name, cells in zip(self.names, columns, strict=True):
             key = normal(name)
             found = numbers(cells)
-            if found.texts and key in gather.writer.modes:
-                gather.add_mode(name, cells)
+            if found.texts and key in gather.writer.wanted_texts:
+                gather.add_words(name, cells)
             elif found.texts and key in gather.writer.stamps:
                 found = dates(cells) or found
             gather.add(name, found, numbers_of, whole)

@@ -1,4 +1,4 @@
-"""JSON documents: trainer_state.json, lists of records, and histories (a list for each metric)."""
+"""JSON documents: trainer_state.json, lists of records, histories (a list for each metric), Sacred's metrics with their own steps."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -96,13 +96,43 @@ def _elements(text: str, at: int, depth: int) -> tuple[list[Any], int, bool]:
 
 
 def records_of(document: Any) -> list[dict[str, Any]] | None:
-    """The records of a document that is a list of mappings, or a mapping with `log_history`; None for other ones."""
+    """The records of a document that is a list of mappings, or a mapping with `log_history`, or of metrics with their own steps (Sacred);
+    None for other ones.
+    """
+    metrics = _with_steps(document)
+    if metrics:
+        return metrics
     if isinstance(document, dict) and isinstance(document.get("log_history"), list):
         document = document["log_history"]
     if not isinstance(document, list):
         return None
     records = [one for one in document if isinstance(one, dict)]
     return records if records and 2 * len(records) >= len(document) else None
+
+
+def _with_steps(document: Any) -> list[dict[str, Any]]:
+    """Sacred's metrics.json, `{name: {steps: […], values: […], timestamps: […]}}`, as records; empty for any other document."""
+    if not isinstance(document, dict) or not document:
+        return []
+    records = []
+    for name, held in document.items():
+        if (
+            not isinstance(held, dict)
+            or not isinstance(held.get("steps"), list)
+            or not isinstance(held.get("values"), list)
+        ):
+            return []
+        if name == "step":
+            return []
+        stamps = held.get("timestamps")
+        times = (
+            stamps if isinstance(stamps, list) and len(stamps) == len(held["steps"]) else [None] * len(held["steps"])
+        )
+        for step, value, time in zip(held["steps"], held["values"], times, strict=False):
+            # Numbers of numpy are written with their type beside them.
+            amount = value.get("value") if isinstance(value, dict) else value
+            records.append({"step": step, name: amount, **({} if time is None else {"timestamp": time})})
+    return records
 
 
 def lists_of(document: Any) -> dict[str, list[Any]]:

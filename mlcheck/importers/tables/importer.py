@@ -71,6 +71,8 @@ class TableImporter:
         table = contents.gather.table()
         status = _status(shown, found, contents, table, size, is_tail)
         series = tuple(_placed(one, found, path) for one in table.series)
+        if all(" - " in one.tag for one in series):
+            series = _of_one_run(series)
         if not found.writer.name and found.format != "trainer_state":
             series = _with_split(series, places.split_of_file(path))
         facts = _facts(contents.stated, path.name)
@@ -141,6 +143,14 @@ def _placed(one: RawSeries, found: Look, path: Path) -> RawSeries:
         worker = re.match(writer.worker, path.name)
         hints = replace(hints, worker=worker[1] if worker else None)
     return replace(one, tag=tag, hints=hints)
+
+
+def _of_one_run(series: tuple[RawSeries, ...]) -> tuple[RawSeries, ...]:
+    """W&B exports curves as `run - tag`; where there is one run only, its name says nothing."""
+    parts = [one.tag.partition(" - ") for one in series]
+    if len({run for run, _, _ in parts}) != 1:
+        return series
+    return tuple(replace(one, tag=tag) for one, (_, _, tag) in zip(series, parts, strict=True))
 
 
 def _with_split(series: tuple[RawSeries, ...], split: str | None) -> tuple[RawSeries, ...]:

@@ -70,9 +70,9 @@ def _numbers(gather: Gather, name: str, rows: list[int], values: list[float | st
     if all(type(value) is float for value in values):
         return Numbers(np.array(rows, dtype=np.int64), np.array(values, dtype=np.float64))
     key = normal(name)
-    if key in gather.writer.modes:
+    if key in gather.writer.wanted_texts:
         texts = dict(zip(rows, values, strict=True))
-        gather.add_mode(name, [str(texts.get(at, "")) for at in range(count)])
+        gather.add_words(name, [str(texts.get(at, "")) for at in range(count)])
     if key in gather.writer.stamps:
         found = dates([str(value) for value in values])
         if found is not None and found.rows is not None:

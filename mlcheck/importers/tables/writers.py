@@ -27,6 +27,9 @@ class Writer:
     """Names that are wall times where their values are seconds since the epoch, and quantities where they are not."""
     elapsed: tuple[str, ...] = ()
     modes: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    amounts: tuple[str, ...] = ()
+    """Columns of the measures that `names` name."""
     rename: dict[str, str] = field(default_factory=dict)
     part: str | None = None
     cumulative: str | None = None
@@ -41,6 +44,11 @@ class Writer:
     refuse: str | None = None
     """Why such a table is no run data."""
     note: str = ""
+
+    @property
+    def wanted_texts(self) -> tuple[str, ...]:
+        """Columns whose texts say what the numbers beside them are."""
+        return (*self.modes, *self.names)
 
     def is_step(self, name: str) -> bool:
         """Whether a column counts steps or epochs."""

@@ -204,3 +204,15 @@ def test_the_table_of_spacy(tmp_path: Path) -> None:
     assert found["LOSS NER"] == [(0, 72.13), (200, 3151.2), (400, 1650.07)]
     assert found["SCORE"] == [(0, 0.02), (200, 0.55), (400, 0.68)]
     assert "E" not in found
+
+
+def test_nnu_net(tmp_path: Path) -> None:
+    time = "2024-01-01 10:00:00.123456: "
+    text = "".join(
+        f"{time}Epoch {n} \n{time}Current learning rate: 0.0099 \n{time}train_loss -0.{n} \n{time}val_loss -0.{n}5 \n"
+        f"{time}Pseudo dice [0.1, 0.2] \n{time}Epoch time: 45.3 s \n"
+        for n in (1, 2, 3)
+    )
+    found = of(tmp_path, text)
+    assert found["train_loss"] == [(1, -0.1), (2, -0.2), (3, -0.3)]
+    assert found["val_loss"] == [(1, -0.15), (2, -0.25), (3, -0.35)]

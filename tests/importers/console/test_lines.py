@@ -161,3 +161,29 @@ def test_an_epoch_named_behind_the_head_of_a_message(tmp_path: Path) -> None:
         for n in (0, 1, 2)
     )
     assert of(tmp_path, text)["loss"] == [(0, 0.9), (1, 0.8), (2, 0.7)]
+
+
+def test_a_line_below_one_that_names_the_epoch_is_of_it(tmp_path: Path) -> None:
+    text = "".join(
+        f"Epoch {n}/3, Train Loss: 2.{n}\nValidation Loss: 3.{n}, Accuracy: 5{n}%\nSaved to best.pt\n"
+        for n in (1, 2, 3)
+    )
+    found = of(tmp_path, text)
+    assert found["Train/Loss"] == [(1, 2.1), (2, 2.2), (3, 2.3)]
+    assert found["Validation/Loss"] == [(1, 3.1), (2, 3.2), (3, 3.3)]
+    assert found["validation/Accuracy"] == [(1, 51.0), (2, 52.0), (3, 53.0)]
+
+
+def test_lines_before_any_that_names_a_step_or_an_epoch_are_of_none(tmp_path: Path) -> None:
+    text = "".join(f"loss 0.{n}\n" for n in (7, 8, 9)) + "".join(f"step {n} loss 1.{n}\n" for n in (1, 2, 3))
+    assert of(tmp_path, text)["loss"] == [(1, 1.1), (2, 1.2), (3, 1.3)]
+
+
+def test_an_accuracy_beside_losses_of_several_kinds_keeps_its_name(tmp_path: Path) -> None:
+    text = "".join(f"epoch {n} loss 0.{n} val_loss 1.{n} acc 0.9{n}\n" for n in (1, 2, 3))
+    assert set(of(tmp_path, text)) == {"loss", "val_loss", "acc"}
+
+
+def test_times_of_twelve_hours(tmp_path: Path) -> None:
+    text = "".join(f"05/01 10:00:0{n} AM epoch {n} lr 2.5e-02\n05/01 10:00:09 PM train_acc 9{n}.5\n" for n in (1, 2, 3))
+    assert of(tmp_path, text)["train_acc"] == [(1, 91.5), (2, 92.5), (3, 93.5)]

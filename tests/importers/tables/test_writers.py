@@ -275,3 +275,74 @@ def test_the_number_of_all_steps_is_no_step(tmp_path: Path) -> None:
     (tmp_path / "trainer_log.jsonl").write_text(rows)
     assert claimed(tmp_path / "trainer_log.jsonl")
     assert points(read(tmp_path, "trainer_log.jsonl", rows))["loss"] == [(5 * n, 2 - n / 10) for n in range(1, 9)]
+
+
+@pytest.mark.parametrize("names", ["metric", "name", "tag"])
+def test_a_long_table_names_what_each_row_measures(tmp_path: Path, names: str) -> None:
+    rows = "".join(f"{n},loss,{2 - n / 10}\n{n},val_loss,{3 - n / 10}\n" for n in range(1, 9))
+    assert points(read(tmp_path, "log.csv", f"step,{names},value\n" + rows)) == {
+        "loss": [(n, 2 - n / 10) for n in range(1, 9)],
+        "val_loss": [(n, 3 - n / 10) for n in range(1, 9)],
+    }
+
+
+def test_a_long_table_of_several_splits(tmp_path: Path) -> None:
+    rows = "".join(
+        json.dumps({"epoch": n, "split": split, "name": "loss", "value": at + n / 10}) + "\n"
+        for n in range(1, 5)
+        for at, split in enumerate(("train", "val"))
+    )
+    assert points(read(tmp_path, "log.jsonl", rows)) == {
+        "train/loss": [(n, n / 10) for n in range(1, 5)],
+        "val/loss": [(n, 1 + n / 10) for n in range(1, 5)],
+    }
+
+
+def test_rows_whose_type_is_a_split(tmp_path: Path) -> None:
+    rows = "".join(
+        json.dumps({"type": split, "step": n, "loss": n / 10}) + "\n" for n in range(1, 5) for split in ("train", "val")
+    )
+    assert set(points(read(tmp_path, "log.jsonl", rows))) == {"train/loss", "val/loss"}
+
+
+def test_a_column_of_many_names_names_nothing(tmp_path: Path) -> None:
+    rows = "".join(f"{n},case {n},{2 - n / 4000},{n / 7}\n" for n in range(2000))
+    assert set(points(read(tmp_path, "log.csv", "step,name,loss,value\n" + rows))) == {"loss", "value"}
+
+
+def test_sacred(tmp_path: Path) -> None:
+    text = json.dumps(
+        {
+            "training.loss": {
+                "steps": [0, 10, 20],
+                "timestamps": [f"2024-01-01T10:0{n}:00.1" for n in range(3)],
+                "values": [3, 2, 1],
+            },
+            "validation.loss": {
+                "steps": [10, 20],
+                "timestamps": ["2024-01-01T10:01:00.1", "2024-01-01T10:02:00.1"],
+                "values": [2.5, {"dtype": "float64", "py/object": "numpy.float64", "value": 1.5}],
+            },
+        }
+    )
+    (tmp_path / "metrics.json").write_text(text)
+    assert claimed(tmp_path / "metrics.json")
+    imported = read(tmp_path, "metrics.json", text)
+    assert points(imported) == {
+        "training.loss": [(0, 3.0), (10, 2.0), (20, 1.0)],
+        "validation.loss": [(10, 2.5), (20, 1.5)],
+    }
+    assert np.diff(imported.series[0].wall_times).tolist() == [60.0, 60.0]
+
+
+def test_an_export_of_weights_and_biases(tmp_path: Path) -> None:
+    head = '"Step","swift-fox-3 - train/loss","swift-fox-3 - train/loss__MIN","swift-fox-3 - train/loss__MAX"\n'
+    rows = "".join(f'"{n}","{2 - n / 10}","{1 - n / 10}","{3 - n / 10}"\n' for n in range(1, 6))
+    found = points(read(tmp_path, "wandb_export_2024.csv", head + rows))
+    assert found == {"train/loss": [(n, 2 - n / 10) for n in range(1, 6)]}
+
+
+def test_an_export_of_several_runs_keeps_their_names(tmp_path: Path) -> None:
+    rows = "".join(f"{n},{2 - n / 10},{3 - n / 10}\n" for n in range(1, 6))
+    found = points(read(tmp_path, "wandb_export_2024.csv", "Step,fox - train/loss,owl - train/loss\n" + rows))
+    assert set(found) == {"fox - train/loss", "owl - train/loss"}
