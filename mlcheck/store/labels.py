@@ -104,6 +104,13 @@ def take_split(name: str) -> Core:
     return Core(apart, tidy(_SPLIT.sub(" ", apart)) or apart, split)
 
 
+@lru_cache(maxsize=1 << 12)
+def is_split(word: str) -> bool:
+    """Whether a word in lower case names a split and nothing else."""
+    found = take_split(word)
+    return found.split is not None and found.core == found.name
+
+
 @lru_cache(maxsize=4096)
 def split_of_part(part: str) -> str | None:
     """The split that a part's directories name, the last one first (`train/eval/val` is val); None when none does."""

@@ -1,4 +1,4 @@
-"""What a log prints over several lines: tables with a head (fastai, skorch, scikit-learn, spaCy) and boxes of keys and values
+"""What a log prints over several lines: tables with a head (fastai, skorch, scikit-learn, spaCy, rich) and boxes of keys and values
 (Stable-Baselines3, Spinning Up), made to plans and numbers as of a single line."""
 
 import re
@@ -27,6 +27,8 @@ _COUNTERS_OF_BOXES = (
 _ENTRY = re.compile(r"\|\s*(\S(?:[^|]*[^|\s])?)\s*\|\s*([^|\s]*)\s*\|\s*")
 
 
+_DRAWN = str.maketrans("│┃║", "|||")
+"""Lines between columns as rich and others draw them."""
 _PATTERN = pattern_of({"writer": "generic"})
 
 
@@ -42,7 +44,7 @@ def head_of(line: str) -> tuple[str, ...]:
 
 
 def _cells(line: str) -> list[str]:
-    text = line.strip()
+    text = line.translate(_DRAWN).strip()
     if "|" in text:
         return [cell.strip() for cell in text.strip("|").split("|")]
     cells = _GAPS.split(text)

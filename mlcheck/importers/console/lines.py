@@ -4,13 +4,12 @@ differ in digits only (one form) even the places of the numbers are known."""
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
 from typing import Any
 
 from mlcheck.importers.console.ansi import without_digits
 from mlcheck.importers.console.patterns import MARK, Pattern, table
 from mlcheck.records import dataclass, field, replace
-from mlcheck.store.labels import take_split
+from mlcheck.store.labels import is_split
 
 LONGEST = 4096
 """Characters of a line that may hold values."""
@@ -173,14 +172,7 @@ def words_of(text: str) -> list[str]:
 
 def splits_in(text: str) -> list[str]:
     """The words of a text that name splits, as they do in tags."""
-    return [word for word in words_of(text) if _is_split(word)]
-
-
-@lru_cache(maxsize=1 << 12)
-def _is_split(word: str) -> bool:
-    """Whether all of a word names a split."""
-    found = take_split(word)
-    return found.split is not None and found.core == found.name
+    return [word for word in words_of(text) if is_split(word)]
 
 
 _COUNTERS = ("step", "total", "epoch", "epochs", "batch", "batches")
@@ -293,7 +285,7 @@ def _tags(keys: Sequence[tuple[str, str]], section: str, is_episode: bool, patte
         last = words_of(key)[-1:]
         is_near = not splits_in(key) and (often[key] > 1 or ((several or alone) and not _OF_A_SPLIT.isdisjoint(last)))
         tag = _tag(key, near if is_near else section, pattern)
-        if has_loss and _is_split(tag.lower()):
+        if has_loss and is_split(tag.lower()):
             # `Loss: 0.5, Train: 0.9, Val: 0.8, Test: 0.8` of PyTorch Geometric: beside a loss, a split by itself is what was scored on it.
             tag = f"{tag}/score"
         # What an episode scored is its return.
@@ -339,7 +331,7 @@ def _tag(key: str, section: str, pattern: Pattern) -> str:
     if pattern.prefix:
         return pattern.prefix + key
     first, _, others = key.partition(" ")
-    if others and _is_split(first.lower().rstrip(".")):
+    if others and is_split(first.lower().rstrip(".")):
         return f"{first.rstrip('.')}/{others}"
     if not section:
         return key
@@ -351,7 +343,7 @@ def _tag(key: str, section: str, pattern: Pattern) -> str:
 def _section(text: str) -> str:
     """The split that the words around the values name, where it is one only."""
     words = {word.lower() for word in re.findall(r"(?<![\w/.-])[A-Za-z]+(?![\w/.-])", text)}
-    found = [word for word in words if _is_split(word)]
+    found = [word for word in words if is_split(word)]
     return found[0] if len(found) == 1 else ""
 
 

@@ -1,20 +1,26 @@
 """JSON documents: trainer_state.json, lists of records, histories (a list for each metric), Sacred's metrics with their own steps."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 from mlcheck.records import dataclass
+from mlcheck.store.labels import is_split
 
 LARGEST = 1 << 26
 """Bytes of a document that are read (64 MiB, which become some 600 MB of objects); the rest is as if it were cut off."""
 DEEPEST = 4
 """Levels at which a document that is cut or broken is taken apart."""
+FEWEST_PAIRS = 3
+"""Pairs of step and value that make a curve."""
 SAME_LENGTH = 0.5
 """Share of the lists of a history that have the same length."""
 
 _decoder = json.JSONDecoder()
 _BLANKS = " \t\r\n"
+_EPOCH = re.compile(r"(?:epochs?|ep)?[ _-]?(\d{1,9})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,24 +102,73 @@ def _elements(text: str, at: int, depth: int) -> tuple[list[Any], int, bool]:
 
 
 def records_of(document: Any) -> list[dict[str, Any]] | None:
-    """The records of a document that is a list of mappings, or a mapping with `log_history`, or of metrics with their own steps (Sacred);
-    None for other ones.
+    """The records of a document in one of the shapes that scripts write; None for other ones.
+
+    A list of mappings; a mapping that holds one (`log_history`, `epochs`), or one for each split; a mapping for each epoch (`"1"`,
+    `epoch_2`); curves as pairs of step and value; Sacred's metrics with their own steps.
     """
-    metrics = _with_steps(document)
-    if metrics:
-        return metrics
-    if isinstance(document, dict) and isinstance(document.get("log_history"), list):
-        document = document["log_history"]
+    if isinstance(document, dict) and document:
+        return _with_steps(document) or _of_pairs(document) or _by_epoch(document) or _held(document)
+    return _records(document)
+
+
+def _records(document: Any) -> list[dict[str, Any]] | None:
     if not isinstance(document, list):
         return None
     records = [one for one in document if isinstance(one, dict)]
     return records if records and 2 * len(records) >= len(document) else None
 
 
-def _with_steps(document: Any) -> list[dict[str, Any]]:
-    """Sacred's metrics.json, `{name: {steps: […], values: […], timestamps: […]}}`, as records; empty for any other document."""
-    if not isinstance(document, dict) or not document:
+def _held(document: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    if isinstance(document.get("log_history"), list):
+        return _records(document["log_history"])
+    held = {key: found for key, value in document.items() if (found := _records(value)) is not None and len(found) > 1}
+    most = max(map(len, held.values()), default=0)
+    if any(len(one) >= most for one in lists_of(document).values()):
+        # A history, with something beside it.
+        return None
+    if len(held) == 1:
+        return next(iter(held.values()))
+    if held and all(is_split(key.lower()) for key in held):
+        return [{"split": split, **one} for split, records in held.items() for one in records]
+    return None
+
+
+def settings_of(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What a document with records states beside them."""
+    if _with_steps(document) or _of_pairs(document) or _by_epoch(document):
+        return {}
+    return {key: value for key, value in document.items() if _records(value) is None and key != "log_history"}
+
+
+def _by_epoch(document: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    found = {key: _EPOCH.fullmatch(key) for key, value in document.items() if isinstance(value, dict) and value}
+    numbers = {key: int(match[1]) for key, match in found.items() if match is not None}
+    if len(numbers) < 2 or 2 * len(numbers) <= len(document):
+        return None
+    # Rows of a column (pandas) are numbers, not mappings.
+    return [{"epoch": numbers[key], **document[key]} for key in sorted(numbers, key=lambda key: numbers[key])]
+
+
+def _of_pairs(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    curves = {key: value for key, value in document.items() if isinstance(value, list) and _is_curve(value)}
+    if not curves or 2 * len(curves) <= len(document):
         return []
+    return [{"step": step, key: value} for key, pairs in curves.items() for step, value in pairs]
+
+
+def _is_curve(value: list[Any]) -> bool:
+    """Whether a list is one of steps that rise and numbers; a matrix of two columns is none."""
+    if len(value) < FEWEST_PAIRS or not all(isinstance(one, list) and len(one) == 2 for one in value):
+        return False
+    steps, amounts = zip(*value, strict=True)
+    if not all(isinstance(step, int) for step in steps) or not all(isinstance(one, int | float) for one in amounts):
+        return False
+    return any(isinstance(one, float) for one in amounts) and all(one < next_one for one, next_one in pairwise(steps))
+
+
+def _with_steps(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Sacred's metrics.json, `{name: {steps: […], values: […], timestamps: […]}}`, as records; empty for any other document."""
     records = []
     for name, held in document.items():
         if (

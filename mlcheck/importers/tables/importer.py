@@ -70,7 +70,7 @@ class TableImporter:
             is_tail = contents.damage.tail
         table = contents.gather.table()
         status = _status(shown, found, contents, table, size, is_tail)
-        series = tuple(_placed(one, found, path) for one in table.series)
+        series = tuple(_placed(one, found, path, len(table.series) == 1) for one in table.series)
         if all(" - " in one.tag for one in series):
             series = _of_one_run(series)
         if not found.writer.name and found.format != "trainer_state":
@@ -128,10 +128,10 @@ def _damage_text(found: Look, damage: Damage) -> str:
 # Tags
 
 
-def _placed(one: RawSeries, found: Look, path: Path) -> RawSeries:
+def _placed(one: RawSeries, found: Look, path: Path, is_alone: bool) -> RawSeries:
     """The series under its tag: as the writer's event files call it, or as the file's name says."""
     writer = found.writer
-    tag = one.tag
+    tag = writer.tag_of(one.tag, path.stem, is_alone)
     if found.format == "trainer_state":
         tag = _tag_of_trainer(tag)
     elif writer.tag == "path":

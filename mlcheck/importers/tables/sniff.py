@@ -110,7 +110,7 @@ def look(path: Path) -> Look:
         return found if found.refused else _refused(found, found.writer.refuse or "no table")
     sample = Contents(Gather(found.writer))
     _read_head(found, head, body, is_whole, sample)
-    return _refused(found, _why_not(found, sample))
+    return _refused(found, _why_not(found, sample, path.stem))
 
 
 def _refused(found: Look, reason: str | None) -> Look:
@@ -172,7 +172,7 @@ def read_document(document: Any, into: Contents) -> None:
     records = documents.records_of(document)
     if records is not None:
         if isinstance(document, dict):
-            into.stated = {key: value for key, value in document.items() if key != "log_history"}
+            into.stated = documents.settings_of(document)
         into_records = [jsonlines.flat(one) for one in records]
         jsonlines.add_records(into.gather, into_records, range(1, len(records) + 1))
         return
@@ -195,7 +195,7 @@ def _read_head(found: Look, head: bytes, body: str, is_whole: bool, into: Conten
 # A run or a data set
 
 
-def _why_not(found: Look, sample: Contents) -> str | None:
+def _why_not(found: Look, sample: Contents, stem: str) -> str | None:
     """Why a table is no run data; None where it is."""
     writer, table = found.writer, sample.gather.table()
     if writer.name:
@@ -210,7 +210,7 @@ def _why_not(found: Look, sample: Contents) -> str | None:
         return "a table of words: most columns hold text"
     if not is_history and not _counts_upwards(table):
         return f"a table whose column {table.step!r} does not count upwards"
-    if not _has_quantity(table, is_history):
+    if not _has_quantity(table, is_history, writer, stem):
         return "a table none of whose columns is a known quantity of training (loss, accuracy, lr, …)"
     return None
 
@@ -223,9 +223,9 @@ def _counts_upwards(table: Table) -> bool:
     return float((gaps >= 0).mean()) >= UPWARDS and bool((gaps > 0).any())
 
 
-def _has_quantity(table: Table, is_history: bool) -> bool:
+def _has_quantity(table: Table, is_history: bool, writer: Writer, stem: str) -> bool:
     for one in table.series[:SAMPLE_SERIES]:
-        found = assign(one.tag, "", "scalar", one.hints)
+        found = assign(writer.tag_of(one.tag, stem, len(table.series) == 1), "", "scalar", one.hints)
         known = found.role in QUANTITIES and found.labels.get("certainty") != "guess"
         if known and (not is_history or (len(one.steps) > 1 and found.role != "lr")):
             return True

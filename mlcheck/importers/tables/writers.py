@@ -50,6 +50,10 @@ class Writer:
         """Columns whose texts say what the numbers beside them are."""
         return (*self.modes, *self.names)
 
+    def tag_of(self, column: str, stem: str, is_alone: bool) -> str:
+        """The tag of a column; `step, value` in `val_loss.csv` is what the file is called."""
+        return stem if is_alone and not self.name and normal(column) in self.amounts else column
+
     def is_step(self, name: str) -> bool:
         """Whether a column counts steps or epochs."""
         return normal(name) in self.steps or normal(name) in self.epochs

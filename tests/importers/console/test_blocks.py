@@ -216,3 +216,13 @@ def test_nnu_net(tmp_path: Path) -> None:
     found = of(tmp_path, text)
     assert found["train_loss"] == [(1, -0.1), (2, -0.2), (3, -0.3)]
     assert found["val_loss"] == [(1, -0.15), (2, -0.25), (3, -0.35)]
+
+
+def test_a_table_that_is_drawn(tmp_path: Path) -> None:
+    text = (
+        "┏━━━━━━━┳━━━━━━━┳━━━━━━━━━━┓\n┃ Epoch ┃ Loss  ┃ Val Loss ┃\n┡━━━━━━━╇━━━━━━━╇━━━━━━━━━━┩\n"
+        "│ 1     │ 2.100 │ 2.200    │\n│ 2     │ 1.100 │ 1.200    │\n│ 3     │ 0.100 │ 0.200    │\n└───────┴───────┴──────────┘\n"
+    )
+    found = of(tmp_path, text)
+    assert found["Loss"] == [(1, 2.1), (2, 1.1), (3, 0.1)]
+    assert [value for _, value in found["Val Loss"]] == [2.2, 1.2, 0.2]

@@ -346,3 +346,48 @@ def test_an_export_of_several_runs_keeps_their_names(tmp_path: Path) -> None:
     rows = "".join(f"{n},{2 - n / 10},{3 - n / 10}\n" for n in range(1, 6))
     found = points(read(tmp_path, "wandb_export_2024.csv", "Step,fox - train/loss,owl - train/loss\n" + rows))
     assert set(found) == {"fox - train/loss", "owl - train/loss"}
+
+
+def test_a_table_of_one_curve_is_called_as_its_file(tmp_path: Path) -> None:
+    rows = "step,value\n" + "".join(f"{n},{2 - n / 10}\n" for n in range(1, 6))
+    (tmp_path / "val_loss.csv").write_text(rows)
+    assert claimed(tmp_path / "val_loss.csv")
+    assert set(points(read(tmp_path, "val_loss.csv", rows))) == {"val_loss"}
+    (tmp_path / "sensor.csv").write_text(rows)
+    assert not claimed(tmp_path / "sensor.csv")
+
+
+LOSSES = {"loss": [(1, 3.5), (2, 2.5), (3, 1.5)], "val/loss": [(1, 4.5), (2, 3.5), (3, 2.5)]}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {str(n): {"loss": 4.5 - n, "val": {"loss": 5.5 - n}} for n in (2, 1, 3)},
+        {f"epoch_{n}": {"loss": 4.5 - n, "val": {"loss": 5.5 - n}} for n in (1, 2, 3)},
+        {
+            "config": {"lr": 0.1, "layers": [64, 64]},
+            "epochs": [{"epoch": n, "loss": 4.5 - n, "val": {"loss": 5.5 - n}} for n in (1, 2, 3)],
+        },
+        {"loss": [[n, 4.5 - n] for n in (1, 2, 3)], "val/loss": [[n, 5.5 - n] for n in (1, 2, 3)]},
+    ],
+    ids=["by number", "by epoch", "held", "pairs"],
+)
+def test_documents_of_other_shapes(tmp_path: Path, document: object) -> None:
+    text = json.dumps(document)
+    (tmp_path / "log.json").write_text(text)
+    assert claimed(tmp_path / "log.json")
+    assert points(read(tmp_path, "log.json", text)) == LOSSES
+
+
+def test_a_list_of_records_for_each_split(tmp_path: Path) -> None:
+    text = json.dumps(
+        {split: [{"step": n, "loss": at + n / 10} for n in (1, 2, 3)] for at, split in enumerate(("train", "val"))}
+    )
+    found = points(read(tmp_path, "log.json", text))
+    assert found == {"train/loss": [(1, 0.1), (2, 0.2), (3, 0.3)], "val/loss": [(1, 1.1), (2, 1.2), (3, 1.3)]}
+
+
+def test_what_stands_beside_the_records_is_stated(tmp_path: Path) -> None:
+    text = json.dumps({"batch_size": 32, "epochs": [{"epoch": n, "loss": 4.5 - n} for n in (1, 2, 3)]})
+    assert {fact.key: fact.value for fact in read(tmp_path, "log.json", text).facts} == {"batch_size": 32}
