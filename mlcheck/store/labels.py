@@ -45,13 +45,23 @@ _SPLIT_LETTERS = (
     "oos",
 )
 # Two letters, and words that mean much else, name a split only beside the word of a measure: `va_loss`, `acc/tr`, `objective (fit)`.
-_SHORT = {"tr": "train", "fit": "train", "va": "val", "vl": "val", "ho": "val", "te": "test", "ts": "test"}
+_SHORT = {
+    "tr": "train",
+    "fit": "train",
+    "va": "val",
+    "vl": "val",
+    "ho": "val",
+    "oof": "val",
+    "hold": "val",
+    "te": "test",
+    "ts": "test",
+}
 _MEASURE = (
     r"(?:loss|objective|criterion|cost|acc|acc1|accuracy|err|error|mse|mae|rmse|mape|auc|f1|iou|miou|dice|ppl|perplexity|nll|score"
     r"|ce|bce|xe|xent|entropy|logloss|huber|l1|l2|elbo|r2|precision|recall|top ?[15]|bpc|bpb|wer|cer|bleu)"
 )
-_SHORT_BEFORE = Pattern(rf"(?:^|(?<=/))(tr|fit|va|vl|ho|te|ts)(?=[ /](?:\w+ )?{_MEASURE}\b)")
-_SHORT_AFTER = Pattern(rf"(\b{_MEASURE}[ /])(tr|fit|va|vl|ho|te|ts)$")
+_SHORT_BEFORE = Pattern(rf"(?:^|(?<=/))(tr|fit|va|vl|ho|oof|hold|te|ts)(?=[ /](?:\w+ )?{_MEASURE}\b)")
+_SHORT_AFTER = Pattern(rf"(\b{_MEASURE}[ /])(tr|fit|va|vl|ho|oof|hold|te|ts)$")
 _BEFORE = tuple(f"{short}{end}" for short in _SHORT for end in " /")
 _AFTER = tuple(f"{start}{short}" for short in _SHORT for start in " /")
 
