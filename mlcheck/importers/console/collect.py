@@ -2,16 +2,19 @@
 
 import re
 from array import array
+from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from mlcheck.importers.console.ansi import Text
 from mlcheck.importers.console.blocks import Box, Columns, Row, head_of
-from mlcheck.importers.console.lines import Form, Forms, Plan, number, splits_in
+from mlcheck.importers.console.lines import Form, Forms, Plan, number, splits_in, words_of
 from mlcheck.importers.console.steps import FARTHEST, MISSING, Axis, Counters, place
 from mlcheck.records import dataclass, field
+from mlcheck.store.labels import is_split
 from mlcheck.store.series import Fact, Hints, RawSeries
 
 TAGS = 5_000
@@ -262,13 +265,15 @@ class Collector:
         placed = place(self.counters())
         wall = np.frombuffer(self._wall, dtype=np.float64) if self._wall else np.empty(0)
         result: list[RawSeries] = []
-        for tag, points in self._tags.items():
-            if points.generic and len(points.rows) < SAME_KEYS:
-                continue
+        told = {
+            tag: points for tag, points in self._tags.items() if not points.generic or len(points.rows) >= SAME_KEYS
+        }
+        names = _named(told)
+        for tag, points in told.items():
             rows = np.frombuffer(points.rows, dtype=np.int64)
             hints = Hints(order=len(result), worker=worker, axis="epoch" if placed.axis == "epoch" else None)
             columns = {"value": np.frombuffer(points.values, dtype=np.float64).copy()}
-            result.append(RawSeries(tag, "scalar", placed.steps[rows], wall[rows], columns, hints))
+            result.append(RawSeries(names.get(tag, tag), "scalar", placed.steps[rows], wall[rows], columns, hints))
         return tuple(result), placed.axis
 
     def counters(self) -> Counters:
@@ -289,6 +294,22 @@ class Collector:
         if self.steps_planned and "hf" in self.writers:
             facts.append(Fact("max_steps", float(self.steps_planned), source))
         return facts
+
+
+def _named(tags: Mapping[str, _Points]) -> Mapping[str, str]:
+    """Names for what a log calls by its split alone (`train=2.3 dev=2.2`): a score, where all are shares that rise, else a loss."""
+    bare = {
+        tag: np.frombuffer(points.values, dtype=np.float64) for tag, points in tags.items() if is_split(tag.lower())
+    }
+    if len(bare) < 2 or any(words_of(tag)[-1:] == ["loss"] for tag in tags):
+        return {}
+    score = all(map(_is_rising_share, bare.values()))
+    return {tag: f"{tag}/{'score' if score else 'loss'}" for tag in bare}
+
+
+def _is_rising_share(values: "np.ndarray[Any, Any]") -> bool:
+    is_share = bool(((values >= 0) & (values <= 1)).all())
+    return is_share and bool(np.median(values[len(values) // 2 :]) > values[0])
 
 
 @lru_cache(maxsize=8)

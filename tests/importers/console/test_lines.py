@@ -187,3 +187,11 @@ def test_an_accuracy_beside_losses_of_several_kinds_keeps_its_name(tmp_path: Pat
 def test_times_of_twelve_hours(tmp_path: Path) -> None:
     text = "".join(f"05/01 10:00:0{n} AM epoch {n} lr 2.5e-02\n05/01 10:00:09 PM train_acc 9{n}.5\n" for n in (1, 2, 3))
     assert of(tmp_path, text)["train_acc"] == [(1, 91.5), (2, 92.5), (3, 93.5)]
+
+
+@pytest.mark.parametrize(
+    ("values", "name"), [((2.3, 1.2, 0.9), "loss"), ((0.3, 0.5, 0.6), "score"), ((0.5, 0.3, float("nan")), "loss")]
+)
+def test_what_is_called_by_its_split_alone(tmp_path: Path, values: tuple[float, ...], name: str) -> None:
+    text = "".join(f"epoch {n} train={value} dev={value}\n" for n, value in enumerate(values, 1))
+    assert set(of(tmp_path, text)) == {f"train/{name}", f"dev/{name}"}
