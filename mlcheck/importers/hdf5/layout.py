@@ -15,10 +15,10 @@ from mlcheck.importers.hdf5.attributes import seconds
 from mlcheck.importers.hdf5.history import histories
 from mlcheck.importers.hdf5.keras import is_keras, name_vars, without_repetition
 from mlcheck.importers.hdf5.naming import Named, attributes_around, name_of
-from mlcheck.importers.hdf5.repeats import Rows, may_stay
+from mlcheck.importers.hdf5.repeats import Rows, firsts_of_their_places, may_stay
 from mlcheck.importers.hdf5.source import Layout, Piece, Source, SourceKey
 from mlcheck.importers.hdf5.stacks import Stacks, Values, whole_steps
-from mlcheck.importers.hdf5.steps import Places, StepFound
+from mlcheck.importers.hdf5.steps import Places, StepFound, without_step
 from mlcheck.importers.hdf5.storage import bomb, is_bomb_at_once
 from mlcheck.importers.hdf5.tree import Leaf, Place, Tree
 from mlcheck.importers.hdf5.words import DECISIVE, HISTORY_STEPS, SCALAR_COLLECTIONS, WRAPPERS
@@ -52,8 +52,7 @@ class _Layout:
         """The sources of data sets without attributes that are all there: those alike at another step belong to them as well."""
 
     def run(self) -> Layout:
-        if self.result.is_keras or not may_stay(self.tree):
-            self.tree.spread()
+        self.tree.spread(None if self.result.is_keras or not may_stay(self.tree) else firsts_of_their_places(self.tree))
         good = [leaf for leaf in self.tree.leaves if leaf.refused is None]
         self._refused()
         places = Places.of(good, self.tree.groups)
@@ -89,7 +88,7 @@ class _Layout:
         stepless = [leaf for leaf, found in plain if found is None]
         steps_of = histories(stepless)
         stated = self._stated_by_data(stepless)
-        places = [_without(leaf.path, found) for leaf, found in plain]
+        places = [without_step(leaf.path, found) for leaf, found in plain]
         keras = name_vars({place: leaf.shape for place, (leaf, _) in zip(places, plain, strict=True)})
         for place, (leaf, found) in zip(places, plain, strict=True):
             if found is None and leaf.path in steps_of:
@@ -114,7 +113,8 @@ class _Layout:
             leaf = next(repeat.leaves())
             found = places.find(leaf)
             assert found is not None
-            group = _without(leaf.path, found)[:-1]
+            self.result.has_steps |= found.is_sure
+            group = without_step(leaf.path, found)[:-1]
             key = (id(repeat.first), group, found.axis)
             rows = sheets.get(key)
             if rows is None:
@@ -261,17 +261,6 @@ def _name_of(dtype: Any) -> str:
 
 def _is_whole(leaf: Leaf) -> bool:
     return leaf.dtype is not None and leaf.dtype.kind in "iu" and not leaf.is_bfloat16
-
-
-def _without(place: Place, found: StepFound | None) -> Place:
-    if found is None or not found.removed:
-        return place
-    if len(found.removed) == 1:
-        (at,) = found.removed
-        kept = place[:at] + place[at + 1 :]
-    else:
-        kept = tuple(name for index, name in enumerate(place) if index not in found.removed)
-    return kept or place
 
 
 def _in_order(sources: list[Source], is_ordered: bool) -> list[Source]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from mlcheck.importers.hdf5.headers import PlainTuple
 from mlcheck.importers.hdf5.source import Alike, Source
+from mlcheck.importers.hdf5.steps import Places, without_step
 from mlcheck.importers.hdf5.tree import Leaf, Place, Repeat, Tree
 from mlcheck.importers.hdf5.words import HISTORY_STEPS, HISTORY_TIMES, step_word
 from mlcheck.records import dataclass, field
@@ -98,6 +99,9 @@ def may_stay(tree: Tree) -> bool:
     for leaf in tree.leaves:
         if leaf.attributes or leaf.steps is not None or (len(leaf.shape) == 1 and leaf.path[-1].lower() in counters):
             return False
+        # What a tensor is counted by is said by the first of its data sets in the file.
+        if any((word := step_word(name)) is not None and word.axis == "epoch" for name in leaf.path):
+            return False
     for first in {id(one.first): one.first for one in tree.repeats}.values():
         if any(leaf.refused is not None or step_word(leaf.path[-1]) is not None for leaf in first):
             return False
@@ -107,6 +111,23 @@ def may_stay(tree: Tree) -> bool:
 def _is_of_a_step(path: Place) -> bool:
     words = [word for name in path if (word := step_word(name)) is not None]
     return bool(words) and all(word.rank == STEP_RANK for word in words)
+
+
+def firsts_of_their_places(tree: Tree) -> set[Place]:
+    """Of repeats that may stay, those that are the first step of their tensors: what a tensor is, its first data set in the file says."""
+    alone = Places({}, {}, frozenset())
+    known: set[tuple[int, Place]] = set()
+    firsts: set[Place] = set()
+    for first in {id(one.first): one.first for one in tree.repeats}.values():
+        if _is_of_a_step(first[0].path[:-1]):
+            known.add((id(first), without_step(first[0].path, alone.find(first[0]))[:-1]))
+    for repeat in tree.repeats:
+        leaf = next(repeat.leaves())
+        key = (id(repeat.first), without_step(leaf.path, alone.find(leaf))[:-1])
+        if key not in known:
+            known.add(key)
+            firsts.add(repeat.path)
+    return firsts
 
 
 @dataclass(slots=True, eq=False)

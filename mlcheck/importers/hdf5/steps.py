@@ -111,6 +111,18 @@ class Places:
         return None
 
 
+def without_step(place: Place, found: StepFound | None) -> Place:
+    """A place without the components that are no part of the tensor's name."""
+    if found is None or not found.removed:
+        return place
+    if len(found.removed) == 1:
+        (at,) = found.removed
+        kept = place[:at] + place[at + 1 :]
+    else:
+        kept = tuple(name for index, name in enumerate(place) if index not in found.removed)
+    return kept or place
+
+
 def stated_step(attributes: Attributes) -> tuple[int, str] | None:
     """The step that attributes state, and what it counts; a step wins over an epoch."""
     if not attributes:

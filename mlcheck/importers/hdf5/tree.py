@@ -1,6 +1,6 @@
 """What is in an HDF5 file: one record for each data set, without any of its values."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -112,17 +112,20 @@ class Tree:
     is_cut: bool = False
     """There are more objects than were looked at."""
 
-    def spread(self) -> None:
-        """Put the data sets of the repeats among the leaves, where they stand in the file."""
-        if not self.repeats:
-            return
+    def spread(self, only: Collection[Place] | None = None) -> None:
+        """Put the data sets of the repeats, or only of those at some places, among the leaves, where they stand in the file."""
         leaves: list[Leaf] = []
+        kept: list[Repeat] = []
         done = 0
         for repeat in self.repeats:
             leaves += self.leaves[done : repeat.before]
-            leaves += repeat.leaves()
             done = repeat.before
-        self.leaves, self.repeats = leaves + self.leaves[done:], []
+            if only is None or repeat.path in only:
+                leaves += repeat.leaves()
+            else:
+                repeat.before = len(leaves)
+                kept.append(repeat)
+        self.leaves, self.repeats = leaves + self.leaves[done:], kept
 
     def stretches(self) -> list[tuple[int, int]]:
         """Offset and bytes of all data sets that lie in one piece."""

@@ -174,11 +174,16 @@ WORDS = st.sampled_from(
     ["step_0", "step_1", "step_12", "epoch_2", "3", "weights", "gradients", "val", "rank_1", "layer", "vars"]
 )
 LEAF_NAMES = st.sampled_from(
-    [NAMES, [f"{number}" for number in range(FEWEST)], [f"step_{number}" for number in range(FEWEST)], [*NAMES, "step"]]
+    [
+        NAMES,
+        [f"{90 + number}" for number in range(FEWEST)],
+        [f"step_{90 + number}" for number in range(FEWEST)],
+        [*NAMES, "step"],
+    ]
 )
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow])
 @given(
     groups=st.lists(
         st.tuples(
