@@ -14,6 +14,7 @@ from mlcheck.store.experiment import without_experiment, without_owner
 from mlcheck.store.facts import run_facts
 from mlcheck.store.families import with_families
 from mlcheck.store.lane import lane
+from mlcheck.store.paired import with_paired_splits
 from mlcheck.store.primary import with_primary
 from mlcheck.store.regime import REGIMES
 from mlcheck.store.regime import regime as find_regime
@@ -41,7 +42,8 @@ def build_run(
         raise UsageError(
             f"unknown regime {regime!r}; {did_you_mean(regime, REGIMES) or 'one of ' + ', '.join(REGIMES)}"
         )
-    logged = with_families(without_owner(without_experiment(_with_siblings(assemble(parts, overrides)))))
+    assembled = with_paired_splits(assemble(parts, overrides), overrides)
+    logged = with_families(without_owner(without_experiment(_with_siblings(assembled))))
     logged = _with_training_metrics(with_axes(logged))
     logged, sources = without_copies(logged, [imported.status for _, imported in parts])
     logged = with_primary(with_totals(logged))

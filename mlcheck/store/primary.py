@@ -58,6 +58,8 @@ _OBJECTIVE_ROLES = frozenset(
 MIXED = 0.5
 """Share of steps with several different values from which a series is a mixture: two series under one tag, or no step at all."""
 
+_NEVER_ALONE = frozenset({"kl", "kld", "penalty", "reg", "regularization", "regulariser"})
+"""Parts that nothing is trained for by themselves: they rise while the task is learned."""
 JUDGEABLE = 5
 """Points that a rule needs at the least to judge a curve."""
 
@@ -128,6 +130,8 @@ def _with_lone_part(series: Sequence[Series]) -> list[Series]:
     trained = any(one.labels.get("split", "train") == "train" for one in logged)
     other = any(one.role == "error_metric" and _metric(one) in OBJECTIVES for one in series)
     if not trained or other or {(one.role, _metric(one)) for one in logged} != {("loss_component", _metric(logged[0]))}:
+        return list(series)
+    if not _NEVER_ALONE.isdisjoint(_metric(logged[0]).split("_")):
         return list(series)
     lone = {id(one) for one in logged}
     return [

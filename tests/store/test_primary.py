@@ -143,3 +143,9 @@ def test_the_same_value_twice_is_no_mixture(value: float) -> None:
 def test_each_worker_has_its_own() -> None:
     parts = [("rank_0", imported(raw("loss", TEN))), ("rank_1", imported(raw("loss", TEN)))]
     assert primary(build_run("run", "run", parts)) == {"rank_0/loss", "rank_1/loss"}
+
+
+def test_a_divergence_alone_is_no_loss() -> None:
+    run = run_of(raw("kl_nats", TEN), raw("kl_nats_test", TEN))
+    assert primary(run) == set()
+    assert by_tag(run.series, "kl_nats").role == "loss_component"

@@ -391,3 +391,13 @@ def test_a_list_of_records_for_each_split(tmp_path: Path) -> None:
 def test_what_stands_beside_the_records_is_stated(tmp_path: Path) -> None:
     text = json.dumps({"batch_size": 32, "epochs": [{"epoch": n, "loss": 4.5 - n} for n in (1, 2, 3)]})
     assert {fact.key: fact.value for fact in read(tmp_path, "log.json", text).facts} == {"batch_size": 32}
+
+
+@pytest.mark.parametrize(("name", "axis"), [("it", None), ("ep", "epoch"), ("n_iter", None)])
+def test_short_names_of_steps(tmp_path: Path, name: str, axis: str | None) -> None:
+    rows = f"{name},xent\n" + "".join(f"{n},{2 - n / 10}\n" for n in range(1, 6))
+    (tmp_path / "log.csv").write_text(rows)
+    assert claimed(tmp_path / "log.csv")
+    imported = read(tmp_path, "log.csv", rows)
+    assert points(imported) == {"xent": [(n, 2 - n / 10) for n in range(1, 6)]}
+    assert {one.hints.axis for one in imported.series} == {axis}

@@ -1,0 +1,71 @@
+"""Splits under words that name none by themselves: `logloss_check` beside `logloss_fit`, `later-error` beside `known-error`.
+
+Such a word counts only where the same tag stands under a word of the other side, and where no tag of the run names validation or test
+data plainly.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+
+from mlcheck.records import replace
+from mlcheck.store.labels import normalise
+from mlcheck.store.roles import RoleOverride, assign
+from mlcheck.store.series import Series
+
+_HELD = frozenset(
+    (
+        *("check", "verify", "verification", "control", "monitor", "blind", "proof"),
+        *("kept", "spare", "reserve", "reserved", "withheld", "public", "private"),
+        *("external", "outside", "other", "foreign", "unknown", "later", "new", "novel", "fresh"),
+    )
+)
+_USED = frozenset({"known", "seen", "own", "inside", "internal", "familiar", "source", "base", "old"})
+_ANY_HELD = re.compile("|".join(sorted(_HELD)), re.IGNORECASE)
+_TRAIN = ("train", "training", "fit", "learn", "tr", "trn")
+
+
+def with_paired_splits(series: Sequence[Series], overrides: Sequence[RoleOverride] = ()) -> list[Series]:
+    """The series with the roles and splits that such words give them; what the user says of one stays."""
+    scalars = [one for one in series if one.kind == "scalar"]
+    if any(one.labels.get("split") in ("val", "test") for one in scalars):
+        return list(series)
+    if not _ANY_HELD.search("\n".join(_whole(one) for one in scalars)):
+        return list(series)
+    texts = {tuple(re.split(r"[ /]", normalise(_whole(one)))) for one in scalars}
+    held: set[str] = set()
+    used: set[str] = set()
+    for held_word, used_word in _pairs(texts):
+        held.add(held_word)
+        used.add(used_word)
+    if not held:
+        return list(series)
+    words = {**dict.fromkeys(held, "val"), **dict.fromkeys(used - set(_TRAIN), "train")}
+    return [_renamed(one, words, overrides) if one.kind == "scalar" else one for one in series]
+
+
+def _whole(one: Series) -> str:
+    return f"{one.part}/{one.tag}" if one.part else one.tag
+
+
+def _pairs(texts: set[tuple[str, ...]]) -> Iterator[tuple[str, str]]:
+    """Words of both sides that stand in the same place of the same tag."""
+    for text in texts:
+        for place, word in enumerate(text):
+            if word in _HELD:
+                for other in (*_USED, *_TRAIN):
+                    if (*text[:place], other, *text[place + 1 :]) in texts:
+                        yield word, other
+
+
+def _renamed(one: Series, words: dict[str, str], overrides: Sequence[RoleOverride]) -> Series:
+    if any(fnmatchcase(one.tag, by.pattern) or fnmatchcase(_whole(one), by.pattern) for by in overrides):
+        return one
+    pattern = re.compile(rf"(?<![a-zA-Z])({'|'.join(map(re.escape, sorted(words)))})(?![a-zA-Z])", re.IGNORECASE)
+    tag, part = (pattern.sub(lambda found: words[found[1].lower()], text) for text in (one.tag, one.part))
+    if (tag, part) == (one.tag, one.part):
+        return one
+    found = assign(tag, part, one.kind, one.hints)
+    labels = {**found.labels, **{key: one.labels[key] for key in ("axis", "worker") if key in one.labels}}
+    split = found.labels.get("split", "train")
+    return replace(one, role=found.role, labels=labels, reason=f"{found.reason}; {split}, by the word beside its like")

@@ -1,0 +1,55 @@
+"""Splits by words that name none by themselves."""
+
+import pytest
+
+from mlcheck.store.build import build_run
+from mlcheck.store.roles import RoleOverride
+from tests.store.builders import imported, raw
+
+TEN = list(range(10))
+
+
+def splits(*tags: str, overrides: tuple[RoleOverride, ...] = ()) -> dict[str, tuple[str, str | None]]:
+    run = build_run("run", "run", [("", imported(*(raw(tag, TEN) for tag in tags)))], overrides=overrides)
+    return {one.name: (one.role, one.labels.get("split")) for one in run.series if one.kind == "scalar"}
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        (("logloss_fit", "logloss_check"), {"logloss_fit": ("loss", "train"), "logloss_check": ("loss", "val")}),
+        (("train/acc", "external/acc"), {"train/acc": ("metric", "train"), "external/acc": ("metric", "val")}),
+        (("known-logloss", "later-logloss"), {"known-logloss": ("loss", "train"), "later-logloss": ("loss", "val")}),
+    ],
+)
+def test_a_word_beside_its_like(tags: tuple[str, ...], expected: dict[str, tuple[str, str]]) -> None:
+    assert splits(*tags) == expected
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        # Nothing is said of training under the same name.
+        ("logloss", "logloss_check"),
+        ("train/loss", "check/acc"),
+        # Validation is named plainly: the word means something else.
+        ("train/loss", "other/loss", "val/loss"),
+        ("train/loss", "aux/loss"),
+    ],
+)
+def test_alone_it_names_nothing(tags: tuple[str, ...]) -> None:
+    assert splits(*tags)[tags[1]][1] != "val"
+
+
+def test_directories_count_as_well() -> None:
+    parts = [("ce_own_site", imported(raw("ce", TEN))), ("ce_other_site", imported(raw("ce", TEN)))]
+    run = build_run("run", "run", parts)
+    assert {one.name: one.labels.get("split") for one in run.series if one.kind == "scalar"} == {
+        "ce_own_site/ce": "train",
+        "ce_other_site/ce": "val",
+    }
+
+
+def test_what_the_user_says_stays() -> None:
+    mine = RoleOverride("*_check", "other", {})
+    assert splits("logloss_fit", "logloss_check", overrides=(mine,))["logloss_check"][0] == "other"
