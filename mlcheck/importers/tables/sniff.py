@@ -27,7 +27,7 @@ UPWARDS = 0.9
 """Share of the rows whose step is not below that of the row before."""
 
 TABULAR = frozenset({".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json"})
-TEXTUAL = frozenset({".txt", ".log"})
+TEXTUAL = frozenset({".txt", ".log", ".dat", ".history", ".metrics", ""})
 """Files that are looked into only where their first bytes speak of steps."""
 
 QUANTITIES = frozenset(
@@ -86,7 +86,7 @@ def is_worth_a_look(path: Path, head: bytes) -> bool:
     if suffix not in TEXTUAL:
         return False
     text = head.lower()
-    return text.lstrip()[:2] in (b'{"', b"[{") or any(word in text for word in (b"epoch", b"step", b"iter"))
+    return b"".join(text.split())[:2] in (b'{"', b"[{") or any(word in text for word in (b"epoch", b"step", b"iter"))
 
 
 def look(path: Path) -> Look:
@@ -201,14 +201,14 @@ def _why_not(found: Look, sample: Contents, stem: str) -> str | None:
     if writer.name:
         return None
     is_history = found.form == "history"
-    if table.step is None and not is_history:
+    if table.step is None and not is_history and not _is_of_epochs(table):
         return "a table without a step-like column (step, epoch, iteration, …)"
     if not table.series:
         return "a table without a column of numbers beside its step"
     columns = len(sample.gather.columns)
     if table.texts > columns / 2:
         return "a table of words: most columns hold text"
-    if not is_history and not _counts_upwards(table):
+    if not is_history and table.step is not None and not _counts_upwards(table):
         return f"a table whose column {table.step!r} does not count upwards"
     if not _has_quantity(table, is_history, writer, stem):
         return "a table none of whose columns is a known quantity of training (loss, accuracy, lr, …)"
@@ -221,6 +221,13 @@ def _counts_upwards(table: Table) -> bool:
     if not len(gaps):
         return True
     return float((gaps >= 0).mean()) >= UPWARDS and bool((gaps > 0).any())
+
+
+def _is_of_epochs(table: Table) -> bool:
+    """Whether rows that nothing counts are epochs all the same: a loss of training and one of validation stand beside one another."""
+    found = [assign(one.tag, "", "scalar", one.hints) for one in table.series[:SAMPLE_SERIES]]
+    losses = {one.labels.get("split") for one in found if one.role == "loss" and one.labels.get("certainty") == "exact"}
+    return not table.texts and "train" in losses and bool(losses & {"val", "test"})
 
 
 def _has_quantity(table: Table, is_history: bool, writer: Writer, stem: str) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mlcheck.importers.tables.sniff import look
+from mlcheck.importers.tables.sniff import is_worth_a_look, look
 
 HOUSES = "Id,MSSubClass,LotArea,SalePrice\n" + "".join(f"{n},{n % 7},{n * 90},{200_000 + n}\n" for n in range(50))
 IRIS = "sepal_length,sepal_width,petal_length,species\n" + "5.1,3.5,1.4,setosa\n4.9,3.0,1.4,setosa\n" * 20
@@ -58,3 +58,21 @@ def test_prompts_are_no_run(tmp_path: Path) -> None:
     path = tmp_path / "data.jsonl"
     path.write_text("".join(json.dumps({"prompt": "a", "completion": "b", "id": n}) + "\n" for n in range(9)))
     assert look(path).refused
+
+
+def test_rows_that_nothing_counts_are_epochs_beside_two_losses(tmp_path: Path) -> None:
+    rows = "".join(f"{2 - n / 10},{3 - n / 10}\n" for n in range(8))
+    (tmp_path / "curves.csv").write_text("loss,val_loss\n" + rows)
+    assert look(tmp_path / "curves.csv").refused is None
+    (tmp_path / "other.csv").write_text("price,loss\n" + rows)
+    assert "without a step-like column" in (look(tmp_path / "other.csv").refused or "")
+
+
+def test_a_report_without_a_suffix(tmp_path: Path) -> None:
+    # Chainer's LogReport writes `log`.
+    records = [{"epoch": n, "main/loss": 2 - n / 10, "validation/main/loss": 3 - n / 10} for n in range(1, 6)]
+    (tmp_path / "log").write_text(json.dumps(records, indent=4))
+    head = (tmp_path / "log").read_bytes()[:64]
+    assert is_worth_a_look(tmp_path / "log", head)
+    assert look(tmp_path / "log").refused is None
+    assert not is_worth_a_look(tmp_path / "Makefile", b"all:\n\tcc main.c\n")
