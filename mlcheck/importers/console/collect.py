@@ -14,7 +14,7 @@ from mlcheck.importers.console.blocks import Box, Columns, Row, head_of
 from mlcheck.importers.console.lines import Form, Forms, Plan, number, splits_in, words_of
 from mlcheck.importers.console.steps import FARTHEST, MISSING, Axis, Counters, place
 from mlcheck.records import dataclass, field
-from mlcheck.store.labels import is_split
+from mlcheck.store.labels import is_split, take_split
 from mlcheck.store.series import Fact, Hints, RawSeries
 
 TAGS = 5_000
@@ -297,14 +297,16 @@ class Collector:
 
 
 def _named(tags: Mapping[str, _Points]) -> Mapping[str, str]:
-    """Names for what a log calls by its split alone (`train=2.3 dev=2.2`): a score, where all are shares that rise, else a loss."""
-    bare = {
-        tag: np.frombuffer(points.values, dtype=np.float64) for tag, points in tags.items() if is_split(tag.lower())
-    }
+    """Names for what a log calls by its split alone (`train=2.3 dev=2.2`, `tr 2.3 | va 2.2`): scores, where all are shares that rise,
+    else losses.
+    """
+    splits = {tag: take_split(f"{tag.lower()} loss").split for tag in tags if tag.isalpha()}
+    bare = {tag: np.frombuffer(tags[tag].values, dtype=np.float64) for tag, split in splits.items() if split}
     if len(bare) < 2 or any(words_of(tag)[-1:] == ["loss"] for tag in tags):
         return {}
     score = all(map(_is_rising_share, bare.values()))
-    return {tag: f"{tag}/{'score' if score else 'loss'}" for tag in bare}
+    end = "_score" if score else "/loss"
+    return {tag: (tag if is_split(tag.lower()) else str(splits[tag])) + end for tag in bare}
 
 
 def _is_rising_share(values: "np.ndarray[Any, Any]") -> bool:

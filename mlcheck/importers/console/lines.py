@@ -287,7 +287,7 @@ def _tags(keys: Sequence[tuple[str, str]], section: str, is_episode: bool, patte
         tag = _tag(key, near if is_near else section, pattern)
         if has_loss and is_split(tag.lower()):
             # `Loss: 0.5, Train: 0.9, Val: 0.8, Test: 0.8` of PyTorch Geometric: beside a loss, a split by itself is what was scored on it.
-            tag = f"{tag}/score"
+            tag = f"{tag}_score"
         # What an episode scored is its return.
         yield f"episode/{tag}" if is_episode and last == ["score"] else tag
 

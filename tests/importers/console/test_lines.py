@@ -143,8 +143,8 @@ def test_the_score_of_an_episode_is_its_return(tmp_path: Path) -> None:
 def test_a_split_beside_a_loss_is_what_was_scored_on_it(tmp_path: Path) -> None:
     text = "".join(f"Epoch: 00{n}, Loss: 1.{n}, Train: 0.{n}, Val: 0.{n}1, Test: 0.{n}2\n" for n in (1, 2, 3))
     found = of(tmp_path, text)
-    assert found["Val/score"] == [(1, 0.11), (2, 0.21), (3, 0.31)]
-    assert assign("Val/score").role == "metric"
+    assert found["Val_score"] == [(1, 0.11), (2, 0.21), (3, 0.31)]
+    assert {assign(tag).role for tag in ("Train_score", "Val_score", "Test_score")} == {"metric"}
 
 
 @pytest.mark.parametrize(
@@ -190,8 +190,17 @@ def test_times_of_twelve_hours(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "name"), [((2.3, 1.2, 0.9), "loss"), ((0.3, 0.5, 0.6), "score"), ((0.5, 0.3, float("nan")), "loss")]
+    ("values", "name"), [((2.3, 1.2, 0.9), "/loss"), ((0.3, 0.5, 0.6), "_score"), ((0.5, 0.3, float("nan")), "/loss")]
 )
 def test_what_is_called_by_its_split_alone(tmp_path: Path, values: tuple[float, ...], name: str) -> None:
     text = "".join(f"epoch {n} train={value} dev={value}\n" for n, value in enumerate(values, 1))
-    assert set(of(tmp_path, text)) == {f"train/{name}", f"dev/{name}"}
+    assert set(of(tmp_path, text)) == {f"train{name}", f"dev{name}"}
+
+
+def test_short_words_of_splits_alone(tmp_path: Path) -> None:
+    text = "".join(f">> ep {n:03d} | tr 2.{n} | va 3.{n} | acc 5{n}.0%\n" for n in (1, 2, 3))
+    assert of(tmp_path, text) == {
+        "train/loss": [(1, 2.1), (2, 2.2), (3, 2.3)],
+        "val/loss": [(1, 3.1), (2, 3.2), (3, 3.3)],
+        "acc": [(1, 51.0), (2, 52.0), (3, 53.0)],
+    }
