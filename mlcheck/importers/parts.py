@@ -16,7 +16,8 @@ SPLIT_PART = re.compile(
 """Directories that hold one split of a run (formats.md §1.14)."""
 
 CONTAINER_PART = re.compile(
-    r"tb|tf|tensorboard(_logs?)?|events?|summar(y|ies)|logs?|tensors|dumps|checkpoints|weights|gradients", re.IGNORECASE
+    r"tb|tf|tensorboard(_logs?)?|events?|summar(y|ies)|logs?|tensors|dumps|checkpoints|weights|gradients|hist(ogram)?s?",
+    re.IGNORECASE,
 )
 """Directories that hold one kind of data of a run; they join where there is something beside them to join with."""
 

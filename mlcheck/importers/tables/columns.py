@@ -203,7 +203,9 @@ class Gather:
         if not any(moves for moves, *_ in usable):
             # `batches_done`, `outer_iter`: nobody can list them all. Such a name counts where its numbers only rise; a row of an
             # evaluation may stand at the step of the row before. `total_steps` may be the number of all that there will be.
-            others = self._counting(by_name, filter(counts, by_name))
+            known = {*writer.steps, *writer.epochs}
+            behind_a_path = [name for name in by_name if "/" in name and name.rpartition("/")[2] in known]
+            others = self._counting(by_name, dict.fromkeys((*behind_a_path, *filter(counts, by_name))))
             usable = [one for one in others if one[0] and _rises(one[-1])] or usable
         if not usable:
             if not writer.rows and self.columns:

@@ -226,7 +226,7 @@ def _counts_upwards(table: Table) -> bool:
 def _is_of_epochs(table: Table) -> bool:
     """Whether rows that nothing counts are epochs all the same: a loss of training and one of validation stand beside one another."""
     found = [assign(one.tag, "", "scalar", one.hints) for one in table.series[:SAMPLE_SERIES]]
-    losses = {one.labels.get("split") for one in found if one.role == "loss" and one.labels.get("certainty") == "exact"}
+    losses = {one.labels.get("split") for one in found if one.role == "loss" and one.labels.get("certainty") != "guess"}
     return not table.texts and "train" in losses and bool(losses & {"val", "test"})
 
 
