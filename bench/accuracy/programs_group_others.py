@@ -1,6 +1,7 @@
 """Programs of groups without torch or Keras: scikit-learn, boosting, plain numpy, and learning from rewards made by hand."""
 
 import csv
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -120,7 +121,7 @@ def cells_numpy_without_m(run: Path, seed: int, fixed: bool) -> None:
     x, y, x_val, y_val = arrays(data.bundled("digits", seed))
     random = np.random.default_rng(seed)
     sizes = (64, 32, 10)
-    weights = [random.normal(size=(a, b)) * np.sqrt(2 / a) for a, b in zip(sizes[:-1], sizes[1:], strict=True)]
+    weights = [random.normal(size=(a, b)) * np.sqrt(2 / a) for a, b in itertools.pairwise(sizes)]
     biases = [np.zeros(b) for b in sizes[1:]]
 
     def forward(inputs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
