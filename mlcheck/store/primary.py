@@ -1,5 +1,6 @@
 """Which loss of a run is the primary one: the total, the one that validation repeats, or the only one."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -131,7 +132,7 @@ def _with_lone_part(series: Sequence[Series]) -> list[Series]:
     other = any(one.role == "error_metric" and _metric(one) in OBJECTIVES for one in series)
     if not trained or other or {(one.role, _metric(one)) for one in logged} != {("loss_component", _metric(logged[0]))}:
         return list(series)
-    if not _NEVER_ALONE.isdisjoint(_metric(logged[0]).split("_")):
+    if not _NEVER_ALONE.isdisjoint(re.split("[_/]", _metric(logged[0]))):
         return list(series)
     lone = {id(one) for one in logged}
     return [

@@ -100,6 +100,15 @@ def test_a_file_of_other_records_is_left_early(tmp_path):
     assert found.status == through_protobuf(path).status
 
 
+def test_a_late_record_of_a_wrong_checksum_is_told_from_a_stranger(tmp_path):
+    path = tmp_path / "events.out.tfevents.1"
+    data = b"".join(witness.frame(b"\xff" * 40) for _ in range(30))
+    path.write_bytes(data[:-5] + b"\0" + data[-4:])
+    found = in_parts(path, 300)
+    assert found.status.reason == "no record could be read: does not parse as an event"
+    assert found.status == through_protobuf(path).status
+
+
 def test_a_file_that_grew_is_read_on_in_parts(tmp_path):
     path = tmp_path / "events.out.tfevents.1"
     whole = one_of_each() * 30

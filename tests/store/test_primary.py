@@ -149,3 +149,7 @@ def test_a_divergence_alone_is_no_loss() -> None:
     run = run_of(raw("kl_nats", TEN), raw("kl_nats_test", TEN))
     assert primary(run) == set()
     assert by_tag(run.series, "kl_nats").role == "loss_component"
+
+
+def test_nor_is_one_behind_a_path() -> None:
+    assert primary(run_of(raw("loss/kl", TEN), raw("loss/kl_test", TEN))) == set()

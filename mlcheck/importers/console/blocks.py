@@ -4,7 +4,7 @@
 import re
 from collections.abc import Sequence
 
-from mlcheck.importers.console.lines import EPOCHS, NUMBER, OF_SPACY, STEPS, Plan, Value, words_of
+from mlcheck.importers.console.lines import EPOCHS, NUMBER, STEPS, Plan, Value, words_of
 from mlcheck.importers.console.patterns import pattern_of, table
 from mlcheck.records import dataclass, field
 
@@ -35,8 +35,7 @@ _PATTERN = pattern_of({"writer": "generic"})
 def head_of(line: str) -> tuple[str, ...]:
     """The columns that a line without numbers names, the first of which counts; empty for any other line."""
     cells = _cells(line)
-    counts = cells[0].lower() in EPOCHS | STEPS or tuple(cells[:2]) == OF_SPACY
-    if not FEWEST_COLUMNS <= len(cells) <= MOST_COLUMNS or not counts:
+    if not FEWEST_COLUMNS <= len(cells) <= MOST_COLUMNS or cells[0].lower() not in EPOCHS | STEPS:
         return ()
     if not any(word in table().known for cell in cells[1:] for word in (cell.lower(), *words_of(cell))):
         return ()
@@ -72,7 +71,7 @@ class Columns:
         plan = self._plans.get(len(cells))
         if plan is None:
             names = self.head if len(cells) == len(self.head) else [name for name in self.head if name != "cp"]
-            plan = self._plans[len(cells)] = _plan_of_columns(names)
+            plan = self._plans[len(cells)] = _plan_of(names, *_counters(names))
         return plan, [one for one in numbers if one is not None]
 
 
@@ -107,18 +106,21 @@ class Box:
         names = list(found)
         last = [name.rpartition("/")[2].lower().replace(" ", "_") for name in names]
         at = next((last.index(one) for one in _COUNTERS_OF_BOXES if one in last), -1)
-        return _plan_of(names, at, at >= 0 and last[at] in EPOCHS), list(found.values())
+        is_epoch = at >= 0 and last[at] in EPOCHS
+        return _plan_of(names, at if is_epoch else -1, -1 if is_epoch else at), list(found.values())
 
 
-def _plan_of_columns(names: Sequence[str]) -> Plan:
-    if tuple(names[:2]) != OF_SPACY:
-        return _plan_of(names, 0, names[0].lower() in EPOCHS)
-    return Plan(_PATTERN, tuple(Value(name, place) for place, name in enumerate(names) if place > 1), epoch=0, step=1)
+def _counters(names: Sequence[str]) -> tuple[int, int]:
+    """Which of the first columns counts the epochs, and which the steps; -1: none."""
+    first = [name.lower() for name in names[:2]]
+    epoch = 0 if first[0] in EPOCHS else -1
+    step = next((place for place, name in enumerate(first) if name in STEPS), -1)
+    return epoch, step
 
 
-def _plan_of(names: Sequence[str], at: int, is_epoch: bool) -> Plan:
-    values = tuple(Value(name, place) for place, name in enumerate(names) if place != at)
-    return Plan(_PATTERN, values, epoch=at) if is_epoch else Plan(_PATTERN, values, step=at)
+def _plan_of(names: Sequence[str], epoch: int, step: int) -> Plan:
+    values = tuple(Value(name, place) for place, name in enumerate(names) if place not in (epoch, step))
+    return Plan(_PATTERN, values, epoch=epoch, step=step)
 
 
 def _as_number(cell: str) -> str | None:

@@ -306,7 +306,8 @@ def _named(tags: Mapping[str, _Points]) -> Mapping[str, str]:
         return {}
     score = all(map(_is_rising_share, bare.values()))
     end = "_score" if score else "/loss"
-    return {tag: (tag if is_split(tag.lower()) else str(splits[tag])) + end for tag in bare}
+    names = {tag: (tag if is_split(tag.lower()) else str(splits[tag])) + end for tag in bare}
+    return names if len({*names.values(), *tags}) == len(names) + len(tags) else {}
 
 
 def _is_rising_share(values: "np.ndarray[Any, Any]") -> bool:

@@ -40,11 +40,9 @@ TIME_WITHIN = 80
 """Characters at the beginning of a line in which its time stands."""
 _SOURCES = (".py", ".cpp", ".cc", ".c", ".h", ".go")
 """Ends of names that stand before the number of a line: `train.py:146`."""
-EPOCHS = frozenset({"epoch", "epochs"})
-STEPS = frozenset({"step", "steps", "iter", "iters", "iteration", "iterations", "round", "it", "batch", "update"})
-"""First columns of tables that count."""
-OF_SPACY = ("E", "#")
-"""First columns of spaCy's table: epoch and step."""
+EPOCHS = frozenset({"epoch", "epochs", "e"})
+STEPS = frozenset({"step", "steps", "iter", "iters", "iteration", "iterations", "round", "it", "batch", "update", "#"})
+"""First columns of tables that count; spaCy's are `E` and `#`."""
 _LEVEL = re.compile(r"^(?:INFO|WARNING|WARN|DEBUG|ERROR|CRITICAL|NOTICE)$")
 _SCALE = {"ms": 1e-3, "us": 1e-6, "µs": 1e-6}
 
@@ -159,7 +157,7 @@ MOST_WORDS = 4
 
 def _without_numbers(line: str) -> Form:
     words = words_of(line)
-    if len(words) > 2 and (words[0] in EPOCHS | STEPS or tuple(line.split(maxsplit=2)[:2]) == OF_SPACY):
+    if len(words) > 2 and words[0] in EPOCHS | STEPS:
         return Form((), (), (), -1, is_head=True)
     splits = set(splits_in(line)) if len(words) <= MOST_WORDS else set()
     return Form((), (), (), -1, section=splits.pop()) if len(splits) == 1 else _NOTHING

@@ -15,7 +15,9 @@ MOST_COLUMNS = 50_000
 """Columns of one table; what writes more has made names of data."""
 MOST_MODES = 16
 """Different words in the column that names the split."""
-MOST_NAMES = 1000
+OF_EXPORTS = ("__MIN", "__MAX")
+"""W&B writes the least and the greatest of each point of a curve beside it: `loss`, `loss__MIN`, `loss__MAX`."""
+MOST_NAMES = 20_000
 """Different words in the column that names what a row measures."""
 MOSTLY = 0.9
 """Share of the rows that state a step in the column that is taken for it."""
@@ -186,9 +188,7 @@ class Gather:
         )
 
     def _is_extreme(self, name: str) -> bool:
-        """W&B writes the least and the greatest of each point of a curve beside it: `loss`, `loss__MIN`, `loss__MAX`."""
-        base, mark, which = name.rpartition("__")
-        return bool(mark) and which in ("MIN", "MAX") and base in self.columns
+        return name.endswith(OF_EXPORTS) and name[: -len(OF_EXPORTS[0])] in self.columns
 
     # Steps
 
@@ -203,9 +203,7 @@ class Gather:
         if not any(moves for moves, *_ in usable):
             # `batches_done`, `outer_iter`: nobody can list them all. Such a name counts where its numbers only rise; a row of an
             # evaluation may stand at the step of the row before. `total_steps` may be the number of all that there will be.
-            known = {*writer.steps, *writer.epochs}
-            behind_a_path = [name for name in by_name if "/" in name and name.rpartition("/")[2] in known]
-            others = self._counting(by_name, dict.fromkeys((*behind_a_path, *filter(counts, by_name))))
+            others = self._counting(by_name, filter(counts, by_name))
             usable = [one for one in others if one[0] and _rises(one[-1])] or usable
         if not usable:
             if not writer.rows and self.columns:
@@ -337,10 +335,10 @@ class Gather:
 def _parts(one: "_Source", codes: Ints, words: Sequence[str]) -> Iterator[tuple[str, "_Source"]]:
     """The rows of each word, in order of appearance."""
     mine = codes[one.rows]
-    present, first = np.unique(mine, return_index=True)
-    for code in present[np.argsort(first)].tolist():
-        chosen = mine == code
-        yield words[code], _Source(one.name, one.rows[chosen], one.values[chosen], one.steps, one.walls)
+    order = np.argsort(mine, kind="stable")
+    groups = np.split(order, np.flatnonzero(np.diff(mine[order])) + 1) if len(order) else []
+    for chosen in sorted(groups, key=lambda rows: int(rows[0])):
+        yield words[mine[chosen[0]]], _Source(one.name, one.rows[chosen], one.values[chosen], one.steps, one.walls)
 
 
 def _rises(values: Floats) -> bool:

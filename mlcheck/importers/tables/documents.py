@@ -107,9 +107,18 @@ def records_of(document: Any) -> list[dict[str, Any]] | None:
     A list of mappings; a mapping that holds one (`log_history`, `epochs`), or one for each split; a mapping for each epoch (`"1"`,
     `epoch_2`); curves as pairs of step and value; Sacred's metrics with their own steps.
     """
-    if isinstance(document, dict) and document:
-        return _with_steps(document) or _of_pairs(document) or _by_epoch(document) or _held(document)
-    return _records(document)
+    return records_and_settings(document)[0]
+
+
+def records_and_settings(document: Any) -> tuple[list[dict[str, Any]] | None, dict[str, Any]]:
+    """The same, and what stands beside a list of records."""
+    if not isinstance(document, dict) or not document:
+        return _records(document), {}
+    records = _with_steps(document) or _of_pairs(document) or _by_epoch(document)
+    if records:
+        return records, {}
+    beside = {key: value for key, value in document.items() if key != "log_history" and _records(value) is None}
+    return _held(document), beside
 
 
 def _records(document: Any) -> list[dict[str, Any]] | None:
@@ -132,13 +141,6 @@ def _held(document: Mapping[str, Any]) -> list[dict[str, Any]] | None:
     if held and all(is_split(key.lower()) for key in held):
         return [{"split": split, **one} for split, records in held.items() for one in records]
     return None
-
-
-def settings_of(document: Mapping[str, Any]) -> dict[str, Any]:
-    """What a document with records states beside them."""
-    if _with_steps(document) or _of_pairs(document) or _by_epoch(document):
-        return {}
-    return {key: value for key, value in document.items() if _records(value) is None and key != "log_history"}
 
 
 def _by_epoch(document: Mapping[str, Any]) -> list[dict[str, Any]] | None:

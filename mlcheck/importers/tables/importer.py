@@ -7,7 +7,7 @@ from typing import Any
 
 from mlcheck.importers.base import unreadable
 from mlcheck.importers.tables import documents, places
-from mlcheck.importers.tables.columns import Gather, Table
+from mlcheck.importers.tables.columns import OF_EXPORTS, Gather, Table
 from mlcheck.importers.tables.lines import Damage, Lines, encoding_of
 from mlcheck.importers.tables.sniff import Contents, Look, is_worth_a_look, look, read_document, read_lines
 from mlcheck.importers.tables.writers import Writer
@@ -71,7 +71,7 @@ class TableImporter:
         table = contents.gather.table()
         status = _status(shown, found, contents, table, size, is_tail)
         series = tuple(_placed(one, found, path, len(table.series) == 1) for one in table.series)
-        if all(" - " in one.tag for one in series):
+        if any(name.endswith(OF_EXPORTS) for name in found.names):
             series = _of_one_run(series)
         if not found.writer.name and found.format != "trainer_state":
             series = _with_split(series, places.split_of_file(path))

@@ -169,10 +169,9 @@ def read_lines(found: Look, lines: Lines, into: Contents) -> None:
 
 def read_document(document: Any, into: Contents) -> None:
     """Read a parsed JSON document."""
-    records = documents.records_of(document)
+    records, stated = documents.records_and_settings(document)
     if records is not None:
-        if isinstance(document, dict):
-            into.stated = documents.settings_of(document)
+        into.stated = stated
         into_records = [jsonlines.flat(one) for one in records]
         jsonlines.add_records(into.gather, into_records, range(1, len(records) + 1))
         return

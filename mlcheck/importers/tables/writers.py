@@ -101,7 +101,8 @@ _MEASURES = _word(
 @lru_cache(maxsize=1 << 12)
 def counts(name: str) -> bool:
     """Whether a column's name, in the form of `normal`, says that it counts steps, without being one of those that are known."""
-    return _COUNTS.search(name) is not None and _MEASURES.search(name) is None
+    own = name.rpartition("/")[2]
+    return _COUNTS.search(own) is not None and _MEASURES.search(own) is None
 
 
 def writer_of(file_name: str, names: Sequence[str], parents: str = "") -> Writer:

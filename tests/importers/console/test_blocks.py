@@ -226,3 +226,9 @@ def test_a_table_that_is_drawn(tmp_path: Path) -> None:
     found = of(tmp_path, text)
     assert found["Loss"] == [(1, 2.1), (2, 1.1), (3, 0.1)]
     assert [value for _, value in found["Val Loss"]] == [2.2, 1.2, 0.2]
+
+
+def test_a_table_with_epochs_and_steps(tmp_path: Path) -> None:
+    text = "Epoch  Step  Loss  Val Loss\n1  100  2.1  2.2\n1  200  1.1  1.2\n2  300  0.1  0.2\n"
+    found = of(tmp_path, text)
+    assert found == {"Loss": [(100, 2.1), (200, 1.1), (300, 0.1)], "Val Loss": [(100, 2.2), (200, 1.2), (300, 0.2)]}

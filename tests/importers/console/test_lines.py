@@ -204,3 +204,8 @@ def test_short_words_of_splits_alone(tmp_path: Path) -> None:
         "val/loss": [(1, 3.1), (2, 3.2), (3, 3.3)],
         "acc": [(1, 51.0), (2, 52.0), (3, 53.0)],
     }
+
+
+def test_short_and_long_words_of_one_split_keep_their_names(tmp_path: Path) -> None:
+    text = "".join(f"ep {n} acc=0.5 tr=2.{n} val=3.{n} va=4.{n}\n" for n in (1, 2, 3))
+    assert set(of(tmp_path, text)) == {"acc", "tr", "val", "va"}

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mlcheck.importers.tables.columns import MOST_NAMES
 from mlcheck.importers.tables.importer import TableImporter
 from mlcheck.importers.tables.sniff import look
 from tests.importers.tables.helpers import claimed, pairs, points, read
@@ -306,7 +307,7 @@ def test_rows_whose_type_is_a_split(tmp_path: Path) -> None:
 
 
 def test_a_column_of_many_names_names_nothing(tmp_path: Path) -> None:
-    rows = "".join(f"{n},case {n},{2 - n / 4000},{n / 7}\n" for n in range(2000))
+    rows = "".join(f"{n},case {n},{2 - n / 40000},{n / 7}\n" for n in range(MOST_NAMES + 1))
     assert set(points(read(tmp_path, "log.csv", "step,name,loss,value\n" + rows))) == {"loss", "value"}
 
 
@@ -401,3 +402,22 @@ def test_short_names_of_steps(tmp_path: Path, name: str, axis: str | None) -> No
     imported = read(tmp_path, "log.csv", rows)
     assert points(imported) == {"xent": [(n, 2 - n / 10) for n in range(1, 6)]}
     assert {one.hints.axis for one in imported.series} == {axis}
+
+
+def test_names_with_a_dash_are_no_exports(tmp_path: Path) -> None:
+    rows = "epoch,loss - train,loss - val\n" + "".join(f"{n},{2 - n / 10},{3 - n / 10}\n" for n in range(1, 6))
+    assert set(points(read(tmp_path, "log.csv", rows))) == {"loss - train", "loss - val"}
+
+
+def test_thousands_of_names_in_a_long_table(tmp_path: Path) -> None:
+    rows = "".join(f"{n},loss/{name},{n + name}\n" for n in range(3) for name in range(3000))
+    found = points(read(tmp_path, "log.csv", "step,metric,value\n" + rows))
+    assert len(found) == 3000
+    assert found["loss/7"] == [(0, 7.0), (1, 8.0), (2, 9.0)]
+
+
+def test_what_a_counter_measures_is_said_by_its_own_name(tmp_path: Path) -> None:
+    rows = "".join(json.dumps({"time/iterations": n, "rollout/ep_rew_mean": n / 7}) + "\n" for n in range(1, 6))
+    assert points(read(tmp_path, "log.jsonl", rows)) == {"rollout/ep_rew_mean": [(n, n / 7) for n in range(1, 6)]}
+    rows = "".join(json.dumps({"steps/batch_size": n, "epoch": n, "loss": 9 - n}) + "\n" for n in range(1, 6))
+    assert "steps/batch_size" in points(read(tmp_path, "other.jsonl", rows))
