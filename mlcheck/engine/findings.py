@@ -80,9 +80,15 @@ def finding(
     )
 
 
+TOLD_BY_CURVE = "role told by the curve"
+_GUESSES = frozenset({"role guessed", TOLD_BY_CURVE})
+
+
 def _confidence(failed: Failed) -> tuple[Confidence, tuple[str, ...]]:
     """How sure a finding is, and why it is not surer: how its role was told, how long it held, how far it lies beyond its limit."""
     doubts = list(failed.confidence_reasons)
+    if any(one.labels.get("certainty") == "curve" for one in failed.series):
+        doubts.append(TOLD_BY_CURVE)
     finite = failed.value is None or not np.isnan(failed.value)
     if finite and not failed.run_rule and failed.series[0].kind != "fact":
         points = sum(span.points for span in failed.spans)
@@ -92,7 +98,7 @@ def _confidence(failed: Failed) -> tuple[Confidence, tuple[str, ...]]:
             doubts.append("at a single point" if points == 1 else f"at {points} points")
         if failed.margin is not None and failed.margin < NEAR and "borderline" not in doubts:
             doubts.append(f"{failed.margin:.2g} times its limit")
-    if "role guessed" in doubts or len(doubts) >= MANY_DOUBTS:
+    if not _GUESSES.isdisjoint(doubts) or len(doubts) >= MANY_DOUBTS:
         return Confidence.LOW, tuple(doubts)
     return (Confidence.MEDIUM if doubts else Confidence.HIGH), tuple(doubts)
 

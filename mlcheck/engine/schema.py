@@ -49,7 +49,7 @@ LABEL_VALUES = {
     "freq": ("step", "epoch"),
     "axis": ("step", "epoch", "sample", "time"),
     "better": ("lower", "higher", "none"),
-    "certainty": ("exact", "pattern", "guess"),
+    "certainty": ("exact", "pattern", "curve", "guess"),
     "primary": ("true", "false"),
 }
 """Labels with a closed list of values."""

@@ -16,6 +16,7 @@ from mlcheck.store.families import with_families
 from mlcheck.store.lane import lane
 from mlcheck.store.paired import with_paired_splits
 from mlcheck.store.primary import with_primary
+from mlcheck.store.rates import with_accuracies
 from mlcheck.store.regime import REGIMES
 from mlcheck.store.regime import regime as find_regime
 from mlcheck.store.roles import RoleOverride, assign
@@ -43,7 +44,8 @@ def build_run(
             f"unknown regime {regime!r}; {did_you_mean(regime, REGIMES) or 'one of ' + ', '.join(REGIMES)}"
         )
     assembled = with_paired_splits(assemble(parts, overrides), overrides)
-    logged = with_families(without_owner(without_experiment(_with_siblings(assembled))))
+    logged = with_accuracies(without_owner(without_experiment(_with_siblings(assembled))))
+    logged = with_families(logged)
     logged = _with_training_metrics(with_axes(logged))
     logged, sources = without_copies(logged, [imported.status for _, imported in parts])
     logged = with_primary(with_totals(logged))

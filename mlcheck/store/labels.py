@@ -71,6 +71,8 @@ def normalise(tag: str) -> str:
     text = tag[:LONGEST]
     if not text.islower():
         text = _CAMEL.sub(" ", text).lower()
+    if "'s " in text:
+        text = text.replace("'s ", " ")
     if "." in text:
         text = _DOT.sub(" ", text)
     if not text.replace("/", "").replace(".", "").isalnum():

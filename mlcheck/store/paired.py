@@ -1,7 +1,8 @@
 """Splits under words that name none by themselves: `logloss_check` beside `logloss_fit`, `later-error` beside `known-error`.
 
 Such a word counts only where the same tag stands under a word of the other side, and where no tag of the run names validation or test
-data plainly.
+data plainly. Where one does, and none names training data, any one word that stands in the place of the plain one in all those tags is
+that of training: `rmse_observed` beside `rmse_heldout`.
 """
 
 import re
@@ -9,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from mlcheck.records import replace
-from mlcheck.store.labels import normalise
+from mlcheck.store.labels import is_split, normalise
 from mlcheck.store.roles import RoleOverride, assign
 from mlcheck.store.series import Series
 
@@ -21,6 +22,13 @@ _HELD = frozenset(
     )
 )
 _USED = frozenset({"known", "seen", "own", "inside", "internal", "familiar", "source", "base", "old"})
+_KINDS = frozenset(
+    (
+        *("macro", "micro", "weighted", "balanced", "mean", "avg", "average", "median", "min", "max", "std", "sum"),
+        *("total", "overall", "best", "final", "last", "top", "raw", "ema", "smooth", "smoothed", "running"),
+    )
+)
+"""Words for kinds of one quantity, which may be that of validation data too."""
 _ANY_HELD = re.compile("|".join(sorted(_HELD)), re.IGNORECASE)
 _TRAIN = ("train", "training", "fit", "learn", "tr", "trn")
 
@@ -28,8 +36,10 @@ _TRAIN = ("train", "training", "fit", "learn", "tr", "trn")
 def with_paired_splits(series: Sequence[Series], overrides: Sequence[RoleOverride] = ()) -> list[Series]:
     """The series with the roles and splits that such words give them; what the user says of one stays."""
     scalars = [one for one in series if one.kind == "scalar"]
-    if any(one.labels.get("split") in ("val", "test") for one in scalars):
-        return list(series)
+    splits = {one.labels.get("split") for one in scalars}
+    if splits & {"val", "test"}:
+        words = {} if "train" in splits else _beside_held(scalars)
+        return [_renamed(one, words, overrides) if words and one.kind == "scalar" else one for one in series]
     if not _ANY_HELD.search("\n".join(_whole(one) for one in scalars)):
         return list(series)
     texts = {tuple(re.split(r"[ /]", normalise(_whole(one)))) for one in scalars}
@@ -42,6 +52,26 @@ def with_paired_splits(series: Sequence[Series], overrides: Sequence[RoleOverrid
         return list(series)
     words = {**dict.fromkeys(held, "val"), **dict.fromkeys(used - set(_TRAIN), "train")}
     return [_renamed(one, words, overrides) if one.kind == "scalar" else one for one in series]
+
+
+def _beside_held(scalars: Sequence[Series]) -> dict[str, str]:
+    """The word for training data, if a single one stands in the place of a split in every tag that has one."""
+    texts = [tuple(re.split(r"[ /]", normalise(_whole(one)))) for one in scalars]
+    held = {
+        (place, *text[:place], *text[place + 1 :])
+        for text in texts
+        for place, word in enumerate(text)
+        if is_split(word)
+    }
+    words: dict[str, set[tuple[int | str, ...]]] = {}
+    for text in texts:
+        for place, word in enumerate(text):
+            base = (place, *text[:place], *text[place + 1 :])
+            if base in held and word.isalpha() and len(word) > 2 and not is_split(word) and word not in _KINDS:
+                words.setdefault(word, set()).add(base)
+    bare = {text for text in texts if any(text == base[1:] for base in held)}
+    found = [word for word, bases in words.items() if bases == held]
+    return {found[0]: "train"} if len(words) == len(found) == 1 and not bare else {}
 
 
 def _whole(one: Series) -> str:

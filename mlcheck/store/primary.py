@@ -1,13 +1,14 @@
 """Which loss of a run is the primary one: the total, the one that validation repeats, or the only one."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from mlcheck.arrays import distinct
 from mlcheck.records import replace
 from mlcheck.store.series import Ints, Series
+from mlcheck.store.unnamed import with_unnamed_objective
 
 TOTALS = (
     "total_loss",
@@ -52,6 +53,8 @@ OBJECTIVES = (
 )
 """Errors that a regression minimises, those first that are more often what is minimised and less often only looked at."""
 
+_SQUARED_OR_ABSOLUTE = frozenset(OBJECTIVES) - {"error", "err"}
+
 _OBJECTIVE_ROLES = frozenset(
     ["loss", "loss_component", "value_loss", "policy_loss", "elbo", "log_likelihood", "episode_reward"]
 )
@@ -92,11 +95,14 @@ def with_primary(series: Sequence[Series]) -> list[Series]:
     name (`train_loss` beside `val_cross_entropy`) has that as its primary. Where nothing tells a total, no loss is primary: shape rules
     then judge none, instead of all. Beside a policy's loss none is either: a total that holds it has no direction. Where there is no
     loss at all, an error that a regression minimises takes its
-    place (`_with_objective`), and so does the only part of a loss (`_with_lone_part`).
+    place (`_with_objective`), so does the only part of a loss (`_with_lone_part`), and at last a curve of an unknown name
+    (`with_unnamed_objective`).
 
     Of several series of that name in a split (`_step` and `_epoch`, two axes) the ones are kept that can be judged; see `_kept`.
     """
     series = _with_lone_part(_with_objective(series))
+    if not any(one.role in _OBJECTIVE_ROLES and one.kind == "scalar" and len(one) for one in series):
+        series = with_unnamed_objective(series)
     losses = [one for one in series if one.role == "loss" and one.kind == "scalar" and len(one)]
     mixed = {id(one) for one in losses if is_mixture(one)}
     usable = [
@@ -160,7 +166,7 @@ def _with_objective(series: Sequence[Series]) -> list[Series]:
     rates = any(one.role == "metric" for one in logged)
     known = [
         name for name in OBJECTIVES if "train" in splits.get(name, ()) and not (rates and name in ("error", "err"))
-    ]
+    ] or _of_one_quantity(splits)
     if not known:
         return list(series)
     objective = next((name for name in known if splits[name] & {"val", "test"}), known[0])
@@ -171,6 +177,16 @@ def _with_objective(series: Sequence[Series]) -> list[Series]:
         else one
         for one in series
     ]
+
+
+def _of_one_quantity(splits: Mapping[str, set[str]]) -> list[str]:
+    """The error of a single quantity that training and validation have (`torque_mse`), where none has a plain name."""
+    compound = [
+        name
+        for name, found in splits.items()
+        if "train" in found and found & {"val", "test"} and not _SQUARED_OR_ABSOLUTE.isdisjoint(re.split("[_/]", name))
+    ]
+    return compound if len(compound) == 1 else []
 
 
 def _name(losses: Sequence[Series]) -> str | None:

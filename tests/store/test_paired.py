@@ -53,3 +53,40 @@ def test_directories_count_as_well() -> None:
 def test_what_the_user_says_stays() -> None:
     mine = RoleOverride("*_check", "other", {})
     assert splits("logloss_fit", "logloss_check", overrides=(mine,))["logloss_check"][0] == "other"
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        (("rmse_observed", "rmse_heldout"), {"rmse_observed": "train", "rmse_heldout": "val"}),
+        (
+            ("curve/top1/fitted_set", "curve/top1/val_set", "hits/fitted_set", "hits/val_set"),
+            {
+                "curve/top1/fitted_set": "train",
+                "curve/top1/val_set": "val",
+                "hits/fitted_set": "train",
+                "hits/val_set": "val",
+            },
+        ),
+    ],
+)
+def test_the_only_word_in_the_place_of_validation(tags: tuple[str, ...], expected: dict[str, str]) -> None:
+    assert {name: split for name, (_, split) in splits(*tags).items()} == expected
+
+
+@pytest.mark.parametrize(
+    ("tags", "name"),
+    [
+        # Kinds of a metric, and parts of what it is of, are no splits.
+        (("f1_macro", "f1_val"), "f1_macro"),
+        (("dice_tumor", "dice_liver", "dice_val"), "dice_tumor"),
+        # Training data are named, plainly or by having no split.
+        (("rmse_observed", "rmse_heldout", "train_loss"), "rmse_observed"),
+        (("rmse_observed", "rmse_heldout", "loss"), "rmse_observed"),
+        (("rmse_observed", "rmse", "rmse_heldout"), "rmse_observed"),
+        # Not in every tag that has a split.
+        (("rmse_observed", "rmse_heldout", "mae_heldout"), "rmse_observed"),
+    ],
+)
+def test_no_word_for_training(tags: tuple[str, ...], name: str) -> None:
+    assert splits(*tags)[name][1] is None

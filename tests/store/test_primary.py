@@ -36,6 +36,8 @@ def primary(run: Run) -> set[str]:
         (["perplexity", "val_perplexity"], {"perplexity", "val_perplexity"}),
         (["loss", "best_val_loss"], {"loss"}),
         (["box_loss/train", "box_loss/val"], {"box_loss/train", "box_loss/val"}),
+        (["bc/torque_mse", "bc_eval/torque_mse"], {"bc/torque_mse", "bc_eval/torque_mse"}),
+        (["bc/torque_mse", "bc_eval/torque_mse", "bc/angle_mse", "bc_eval/angle_mse"], set()),
         (["val_loss/dataloader_idx_0", "val_loss/dataloader_idx_1"], {"val_loss/dataloader_idx_0"}),
     ],
 )

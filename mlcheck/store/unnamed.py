@@ -1,0 +1,80 @@
+"""What a run trains for, where no name in it is known: a curve that falls and stands in training and validation data alike.
+
+No list of names is ever whole. What is found so says so (label `certainty`: `curve`), and findings on it have low confidence. Where the
+curve does not fall, or has no fellow, it is a guess, and no finding on it is an error (engine/failure.py).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mlcheck.records import replace
+from mlcheck.store.labels import normalise, take_split
+from mlcheck.store.series import Floats, Series
+
+FEWEST = 5
+"""Points of a curve whose direction can be told."""
+MOVED = 0.1
+"""Share of its range by which a curve's last third lies above or below its first, if it rises or falls."""
+FLAT_AT = (1.0, 10.0)
+"""Between these a curve that neither rises nor falls is no share and no percentage of right answers, so it may be a loss."""
+BARE = frozenset({"j", "e", "l", "obj", "crit", "lagrangian", "fval"})
+"""Names of papers and textbooks for what is minimised; they mean much else, and count only where nothing else can be it."""
+
+_WHY = "an unknown name, and nothing else in the run can be its loss"
+
+
+def with_unnamed_objective(series: Sequence[Series]) -> list[Series]:
+    """The series with an unknown one as the loss, in every split, for a run that logs no other objective.
+
+    It must stand in training and validation data under one name (`zeta`, `val_zeta`), or be called as in `BARE`; it must not rise, and
+    be the only one of which that is true.
+    """
+    groups: dict[str, dict[str, list[Series]]] = {}
+    for one in series:
+        if one.kind == "scalar" and one.role == "other" and len(one) >= FEWEST:
+            core = take_split(normalise(f"{one.part}/{one.tag}" if one.part else one.tag)).core
+            groups.setdefault(core, {}).setdefault(one.labels.get("split", "train"), []).append(one)
+    found = [
+        core
+        for core, members in groups.items()
+        if len(members.get("train", ())) == 1
+        and (len(members) > 1 or core.rpartition("/")[2] in BARE)
+        and _may_be_minimised(members["train"][0].columns["value"])
+    ]
+    if len(found) != 1:
+        return list(series)
+    members = groups[found[0]]
+    falls = _direction(members["train"][0].columns["value"]) < 0
+    labels = {
+        "better": "lower",
+        "metric": found[0].rpartition("/")[2],
+        "certainty": "curve" if falls and len(members) > 1 else "guess",
+    }
+    splits = {id(one): split for split, some in members.items() for one in some}
+    return [
+        replace(one, role="loss", labels={**one.labels, **labels, "split": splits[id(one)]}, reason=_WHY)
+        if id(one) in splits
+        else one
+        for one in series
+    ]
+
+
+def _may_be_minimised(values: Floats) -> bool:
+    """Whether a curve falls, or stands where no share of right answers can stand; float64, shape (points,)."""
+    finite = values[np.isfinite(values)]
+    direction = _direction(finite)
+    return direction < 0 or (
+        direction == 0 and len(finite) >= FEWEST and FLAT_AT[0] < float(np.median(finite)) < FLAT_AT[1]
+    )
+
+
+def _direction(values: Floats) -> int:
+    """-1 for a curve that falls from its first third to its last, 1 for one that rises, 0 for neither and for too few points."""
+    finite = values[np.isfinite(values)]
+    if len(finite) < FEWEST:
+        return 0
+    third = len(finite) // 3
+    change = float(np.median(finite[-third:]) - np.median(finite[:third]))
+    moved = abs(change) > MOVED * float(finite.max() - finite.min())
+    return int(np.sign(change)) if moved else 0
