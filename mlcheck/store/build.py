@@ -78,6 +78,7 @@ def _apart(facts: Sequence[Series], logged: Sequence[Series]) -> list[Series]:
     return result
 
 
+_REBUILT = re.compile(r"(?:^|[_/])rec(?:on(?:struction)?)?(?:$|[_/])")
 _ALTERNATE = re.compile(r"(?:/(?:time|iter)| vs samples)$")
 
 
@@ -85,16 +86,25 @@ def _with_siblings(series: Sequence[Series]) -> list[Series]:
     """Series whose role depends on which others there are.
 
     Values over another axis are alternates only beside the sibling that they repeat. CatBoost's `test` beside its `learn` is the set
-    that early stopping watches: validation.
+    that early stopping watches: validation. A divergence beside a reconstruction is a part of the loss, and no policy's.
     """
     tags = {(one.part, re.split(r"/(?:step|frame)$", one.tag)[0]) for one in series if one.role != "alternate_axis"}
     learned = {one.part.removesuffix("learn") for one in series if one.part == "learn" or one.part.endswith("/learn")}
+    rebuilt = any(one.role == "loss_component" and _REBUILT.search(one.labels.get("metric", "")) for one in series)
     result = []
     for one in series:
         if one.role == "alternate_axis" and (one.part, base := _ALTERNATE.sub("", one.tag)) not in tags:
             found = assign(base, one.part, one.kind, one.hints)
             labels = {**found.labels, **{key: one.labels[key] for key in ("axis",) if key in one.labels}}
             one = replace(one, role=found.role, labels=labels, reason=found.reason)
+        if one.role == "kl" and rebuilt:
+            labels = {"split": "train", "better": "none", "metric": "kl", **one.labels}
+            one = replace(
+                one,
+                role="loss_component",
+                labels=labels,
+                reason=f"{one.reason}; beside a reconstruction: of latent variables",
+            )
         if one.labels.get("split") == "test" and _beside_learn(one.part, learned):
             labels = {**one.labels, "split": "val"}
             one = replace(one, labels=labels, reason=f"{one.reason}; test/ beside learn/ is watched in training")

@@ -170,3 +170,12 @@ def test_no_row_is_lost_and_the_live_view_is_as_defined(files: list[list[int]]) 
         if piece:
             expected = [step for step in expected if step < piece[0]] + piece
     assert series.live.steps.tolist() == expected
+
+
+def test_a_divergence_beside_a_reconstruction_is_no_policys() -> None:
+    def roles(*tags: str) -> dict[str, tuple[str, str | None]]:
+        run = build_run("run", "run", [("", imported(*(raw(tag, [1, 2, 3]) for tag in tags)))])
+        return {one.name: (one.role, one.labels.get("split")) for one in run.series if one.kind == "scalar"}
+
+    assert roles("loss/train", "loss/recon", "loss/kl")["loss/kl"] == ("loss_component", "train")
+    assert roles("losses/value_loss", "losses/approx_kl")["losses/approx_kl"][0] == "kl"
