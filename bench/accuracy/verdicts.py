@@ -101,6 +101,10 @@ LATER_BY_KIND = {
     "negatives-of-the-same-class": ("loss-at-margin",),
     "likelihood-of-raw-outputs": ("impossible-loss",),
     "targets-outside-of-the-loss": ("impossible-loss",),
+    "double-softmax": ("softmax-twice",),
+    "softmax-twice": ("softmax-twice",),
+    "softmax-before-the-loss": ("softmax-twice",),
+    "cross-entropy-of-softmax": ("softmax-twice",),
     "weight-decay-too-strong": ("weights-vanish",),
     "regularisation-too-strong": ("weights-vanish",),
     "penalty-too-strong": ("weights-vanish",),
@@ -120,7 +124,7 @@ LATER_BY_RULE = {
 Those for impossible-loss, nothing-found, discriminator-wins and generalisation-gap were written before the part was scanned that was held
 out then; posterior-collapse, noise-not-predicted, batches-of-one-class, constant-answer, metric-left-behind, rate-falls-too-soon,
 loss-at-margin, representation-collapse, adversarial-divergence, task-not-learned, validation-swings,
-most-answers-wrong, confidently-wrong and weights-vanish are rules that were written for what was seen in scanned parts. The author of
+most-answers-wrong, confidently-wrong, weights-vanish and softmax-twice are rules that were written for what was seen in scanned parts. The author of
 `post-*` had a list of names without impossible-loss.
 """
 
