@@ -122,10 +122,10 @@ LATER_BY_RULE = {
 """Rules that are newer than the recipes, by the kind of fault or by the rule beside which they name it, by their definitions.
 
 Those for impossible-loss, nothing-found, discriminator-wins and generalisation-gap were written before the part was scanned that was held
-out then; posterior-collapse, noise-not-predicted, batches-of-one-class, constant-answer, metric-left-behind, rate-falls-too-soon,
-loss-at-margin, representation-collapse, adversarial-divergence, task-not-learned, validation-swings,
-most-answers-wrong, confidently-wrong, weights-vanish and softmax-twice are rules that were written for what was seen in scanned parts. The author of
-`post-*` had a list of names without impossible-loss.
+out then; posterior-collapse, noise-not-predicted, batches-of-one-class, constant-answer, metric-left-behind, rate-falls-too-soon, loss-
+at-margin, representation-collapse, adversarial-divergence, task-not-learned, validation-swings, most-answers-wrong, confidently-wrong,
+weights-vanish and softmax-twice are rules that were written for what was seen in scanned parts. The author of `post-*` had a list of
+names without impossible-loss.
 """
 
 
