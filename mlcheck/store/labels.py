@@ -4,6 +4,7 @@ The normal form of a tag is lower case, its components separated by `/` and the 
 `Loss/ValidationEpoch` is `loss/validation epoch`. Every pattern of roles.toml is written against it, so that spelling does not matter.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -114,6 +115,15 @@ def take_split(name: str) -> Core:
     if split is None:
         return Core(apart, apart, None)
     return Core(apart, tidy(_SPLIT.sub(" ", apart)) or apart, split)
+
+
+def any_validated(tags: Iterable[tuple[str, str | None]]) -> bool:
+    """Whether something stands there for training data and for others, under any name; each tag with its split where that is stated."""
+    splits: dict[str, set[str]] = {}
+    for tag, stated in tags:
+        core = take_split(normalise(tag))
+        splits.setdefault(core.core, set()).add(stated or core.split or "train")
+    return any("train" in found and len(found) > 1 for found in splits.values())
 
 
 @lru_cache(maxsize=1 << 12)

@@ -108,9 +108,10 @@ class ConsoleImporter:
 def is_log(data: bytes) -> bool:
     """Whether the beginning of a file is that of a training's log.
 
-    Lines of known writers speak for themselves. Lines of others must go on in steps and hold something that is a curve by its name:
-    neither a README with an example nor a table of sizes does.
+    Lines of known writers speak for themselves. Lines of others must go on in steps and hold something that is a curve by its name, or
+    that stands for training and for validation data: neither a README with an example nor a table of sizes does.
     """
+    from mlcheck.store.labels import any_validated
     from mlcheck.store.roles import assign
 
     encoding = encoding_of(data)
@@ -125,9 +126,9 @@ def is_log(data: bytes) -> bool:
     series, _ = collector.series()
     if collector.writers - {"generic"} or not collector.writers:
         return True
-    return any(
-        len(np.unique(one.steps)) >= LINES and assign(one.tag, "", one.kind, one.hints).role not in _NO_CURVE
-        for one in series
+    curves = [one for one in series if len(np.unique(one.steps)) >= LINES]
+    return any(assign(one.tag, "", one.kind, one.hints).role not in _NO_CURVE for one in curves) or any_validated(
+        (one.tag, one.hints.mode) for one in curves
     )
 
 

@@ -17,6 +17,7 @@ from mlcheck.importers.tables.delimited import Dialect, dialect_of
 from mlcheck.importers.tables.lines import Damage, Lines, encoding_of
 from mlcheck.importers.tables.writers import Writer, generic, writer_of
 from mlcheck.records import dataclass, field, replace
+from mlcheck.store.labels import any_validated
 from mlcheck.store.roles import assign
 
 HEAD = 1 << 16
@@ -230,6 +231,9 @@ def _is_of_epochs(table: Table) -> bool:
 
 
 def _has_quantity(table: Table, is_history: bool, writer: Writer, stem: str) -> bool:
+    tags = [(one.tag, one.hints.mode) for one in table.series[:SAMPLE_SERIES]]
+    if not is_history and any_validated(tags):
+        return True
     for one in table.series[:SAMPLE_SERIES]:
         found = assign(writer.tag_of(one.tag, stem, len(table.series) == 1), "", "scalar", one.hints)
         known = found.role in QUANTITIES and found.labels.get("certainty") != "guess"

@@ -209,3 +209,9 @@ def test_short_words_of_splits_alone(tmp_path: Path) -> None:
 def test_short_and_long_words_of_one_split_keep_their_names(tmp_path: Path) -> None:
     text = "".join(f"ep {n} acc=0.5 tr=2.{n} val=3.{n} va=4.{n}\n" for n in (1, 2, 3))
     assert set(of(tmp_path, text)) == {"acc", "tr", "val", "va"}
+
+
+def test_an_unknown_name_beside_its_validation(tmp_path: Path) -> None:
+    text = "".join(f"epoch {n} zeta=2.{n} val_zeta=3.{n}\n" for n in range(1, 9))
+    assert set(of(tmp_path, text)) == {"zeta", "val_zeta"}
+    assert not claims(write(tmp_path, text.replace("val_zeta", "theta")))

@@ -404,6 +404,14 @@ def test_short_names_of_steps(tmp_path: Path, name: str, axis: str | None) -> No
     assert {one.hints.axis for one in imported.series} == {axis}
 
 
+def test_an_unknown_name_beside_its_validation(tmp_path: Path) -> None:
+    rows = "epoch,zeta,val_zeta\n" + "".join(f"{n},{2 - n / 10},{3 - n / 10}\n" for n in range(1, 6))
+    (tmp_path / "log.csv").write_text(rows)
+    assert claimed(tmp_path / "log.csv")
+    (tmp_path / "other.csv").write_text(rows.replace("val_zeta", "theta"))
+    assert not claimed(tmp_path / "other.csv")
+
+
 def test_names_with_a_dash_are_no_exports(tmp_path: Path) -> None:
     rows = "epoch,loss - train,loss - val\n" + "".join(f"{n},{2 - n / 10},{3 - n / 10}\n" for n in range(1, 6))
     assert set(points(read(tmp_path, "log.csv", rows))) == {"loss - train", "loss - val"}
