@@ -188,7 +188,7 @@ _AXIS_OF = {
 }
 _GENERIC = Pattern(
     r"^(?:metrics?|losses|scores?|charts?|scalars?|stats?|statistics|monitoring|info|summary|summaries|log|logs|results?"
-    r"|(?:epoch|batch|loss) metrics|objective|update|step|rollout|performance|perf)/(?=\w)"
+    r"|(?:epoch|batch|loss) metrics|objective|update|step|rollout|performance|perf|parts|terms|components)/(?=\w)"
 )
 _LOSS_BEFORE = Pattern(r"^(?:loss|cost)/(?=.*\b(?:loss|cost)\b)")
 _AVERAGE = Pattern(

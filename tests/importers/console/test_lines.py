@@ -215,3 +215,8 @@ def test_an_unknown_name_beside_its_validation(tmp_path: Path) -> None:
     text = "".join(f"epoch {n} zeta=2.{n} val_zeta=3.{n}\n" for n in range(1, 9))
     assert set(of(tmp_path, text)) == {"zeta", "val_zeta"}
     assert not claims(write(tmp_path, text.replace("val_zeta", "theta")))
+
+
+def test_a_line_that_begins_with_it(tmp_path: Path) -> None:
+    text = "".join(f"it {n}  xent=2.{n}  lr=5.00e-02\n" for n in (10, 20, 30, 40))
+    assert of(tmp_path, text)["xent"] == [(10, 2.10), (20, 2.20), (30, 2.30), (40, 2.40)]
