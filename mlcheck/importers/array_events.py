@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 from mlcheck.importers.array_rows import ArrayRows
 from mlcheck.importers.collect import Collector, NotText
 from mlcheck.importers.columns import Decoded, Template, decode
-from mlcheck.importers.event_file import SAGEMAKER_CHECKSUM, WRONG_CHECKSUM, EventFile
+from mlcheck.importers.event_file import WRONG_CHECKSUM, EventFile
 from mlcheck.importers.events import plugin_of_metadata
-from mlcheck.importers.framing import HEADER, Framed, Stretch, find_records, masked
+from mlcheck.importers.framing import HEADER, Framed, Stretch, find_records, is_sound
 from mlcheck.importers.grouping import group
 
 
@@ -58,14 +58,12 @@ class ArrayReader:
 
     def _verified(self, stretch: Stretch, framed: Framed) -> Framed:
         # Without the records whose payload does not have the checksum that the file states.
-        from google_crc32c import value as checksum
-
         view = stretch.data.data
         sound = np.ones(len(framed.starts), dtype=bool)
         for record, (start, length) in enumerate(zip(framed.starts.tolist(), framed.lengths.tolist(), strict=True)):
             end = start + length
             stated = int.from_bytes(view[end : end + 4], "little")
-            if stated not in (masked(checksum(view[start:end].tobytes())), SAGEMAKER_CHECKSUM):
+            if not is_sound(view[start:end].tobytes(), stated):
                 self.file.lose(stretch.base + start - HEADER, length, WRONG_CHECKSUM)
                 sound[record] = False
         self.file.records += int((~sound).sum())

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcheck.importers.collect import Collector, NotText, Parted, Row
-from mlcheck.importers.event_file import SAGEMAKER_CHECKSUM, WRONG_CHECKSUM, EventFile
+from mlcheck.importers.event_file import WRONG_CHECKSUM, EventFile
 from mlcheck.importers.events import plugin_of_metadata
-from mlcheck.importers.framing import HEADER, Ending, Stop, Stretch
+from mlcheck.importers.framing import HEADER, SAGEMAKER_CHECKSUM, Ending, Stop, Stretch
 from mlcheck.importers.wire import is_version
 from mlcheck.store.series import Kind
 from mlcheck.store.statistics import COLUMNS, Histogram

@@ -4,11 +4,9 @@ from typing import Protocol
 
 from mlcheck.importers.collect import Collector
 from mlcheck.importers.events import Malformed, NotAnEvent, read_event
-from mlcheck.importers.framing import OVERHEAD, Record, Stretch, masked
+from mlcheck.importers.framing import OVERHEAD, Record, Stretch, is_sound
 from mlcheck.records import dataclass
 
-SAGEMAKER_CHECKSUM = 0x062DC0B3
-"""What SageMaker Debugger writes behind every payload: the masked checksum of the text `0x12345678` (formats.md §4)."""
 WRONG_CHECKSUM = "the checksum of its payload does not match"
 
 
@@ -76,9 +74,7 @@ class EventFile:
         self.note_event(record.number, wall_time)
 
     def _why_lost(self, record: Record, reason: str) -> str:
-        from google_crc32c import value as crc32c
-
-        if record.checksum not in (masked(crc32c(record.payload)), SAGEMAKER_CHECKSUM):
+        if not is_sound(record.payload, record.checksum):
             return WRONG_CHECKSUM
         self.strangers += 1
         return reason

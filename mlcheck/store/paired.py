@@ -69,7 +69,7 @@ def _beside_held(scalars: Sequence[Series]) -> dict[str, str]:
             base = (place, *text[:place], *text[place + 1 :])
             if base in held and word.isalpha() and len(word) > 2 and not is_split(word) and word not in _KINDS:
                 words.setdefault(word, set()).add(base)
-    bare = {text for text in texts if any(text == base[1:] for base in held)}
+    bare = {base[1:] for base in held}.intersection(texts)
     found = [word for word, bases in words.items() if bases == held]
     return {found[0]: "train"} if len(words) == len(found) == 1 and not bare else {}
 

@@ -101,7 +101,7 @@ def with_primary(series: Sequence[Series]) -> list[Series]:
     Of several series of that name in a split (`_step` and `_epoch`, two axes) the ones are kept that can be judged; see `_kept`.
     """
     series = _with_lone_part(_with_objective(series))
-    if not any(one.role in _OBJECTIVE_ROLES and one.kind == "scalar" and len(one) for one in series):
+    if not _objectives(series):
         series = with_unnamed_objective(series)
     losses = [one for one in series if one.role == "loss" and one.kind == "scalar" and len(one)]
     mixed = {id(one) for one in losses if is_mixture(one)}
@@ -131,9 +131,13 @@ def with_primary(series: Sequence[Series]) -> list[Series]:
     return result
 
 
+def _objectives(series: Sequence[Series]) -> list[Series]:
+    return [one for one in series if one.kind == "scalar" and len(one) and one.role in _OBJECTIVE_ROLES]
+
+
 def _with_lone_part(series: Sequence[Series]) -> list[Series]:
     """The series with a loss that has the name of a part (`box_loss`) as the loss, where no other objective is logged."""
-    logged = [one for one in series if one.kind == "scalar" and len(one) and one.role in _OBJECTIVE_ROLES]
+    logged = _objectives(series)
     trained = any(one.labels.get("split", "train") == "train" for one in logged)
     other = any(one.role == "error_metric" and _metric(one) in OBJECTIVES for one in series)
     if not trained or other or {(one.role, _metric(one)) for one in logged} != {("loss_component", _metric(logged[0]))}:
@@ -156,9 +160,9 @@ def _with_objective(series: Sequence[Series]) -> list[Series]:
 
     It must be one of `OBJECTIVES` and known of the training set. A plain `error` beside an accuracy is one minus that.
     """
-    logged = [one for one in series if one.kind == "scalar" and len(one)]
-    if any(one.role in _OBJECTIVE_ROLES for one in logged):
+    if _objectives(series):
         return list(series)
+    logged = [one for one in series if one.kind == "scalar" and len(one)]
     errors = [one for one in logged if one.role == "error_metric" and one.labels.get("certainty") != "guess"]
     splits: dict[str, set[str]] = {}
     for one in errors:

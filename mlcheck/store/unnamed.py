@@ -40,12 +40,12 @@ def with_unnamed_objective(series: Sequence[Series]) -> list[Series]:
         for core, members in groups.items()
         if len(members.get("train", ())) == 1
         and (len(members) > 1 or core.rpartition("/")[2] in BARE)
-        and _may_be_minimised(members["train"][0].columns["value"])
+        and _may_be_minimised(members["train"][0])
     ]
     if len(found) != 1:
         return list(series)
     members = groups[found[0]]
-    falls = _direction(members["train"][0].columns["value"]) < 0
+    falls = _direction(_finite(members["train"][0])) < 0
     labels = {
         "better": "lower",
         "metric": found[0].rpartition("/")[2],
@@ -60,21 +60,24 @@ def with_unnamed_objective(series: Sequence[Series]) -> list[Series]:
     ]
 
 
-def _may_be_minimised(values: Floats) -> bool:
-    """Whether a curve falls, or stands where no share of right answers can stand; float64, shape (points,)."""
-    finite = values[np.isfinite(values)]
-    direction = _direction(finite)
-    return direction < 0 or (
-        direction == 0 and len(finite) >= FEWEST and FLAT_AT[0] < float(np.median(finite)) < FLAT_AT[1]
-    )
+def _may_be_minimised(one: Series) -> bool:
+    """Whether a curve falls, or stands where no share of right answers can stand."""
+    values = _finite(one)
+    direction = _direction(values)
+    stands = direction == 0 and len(values) >= FEWEST
+    return direction < 0 or (stands and FLAT_AT[0] < float(np.median(values)) < FLAT_AT[1])
+
+
+def _finite(one: Series) -> Floats:
+    values = one.columns["value"]
+    return values[np.isfinite(values)]
 
 
 def _direction(values: Floats) -> int:
-    """-1 for a curve that falls from its first third to its last, 1 for one that rises, 0 for neither and for too few points."""
-    finite = values[np.isfinite(values)]
-    if len(finite) < FEWEST:
+    """-1 for values, all finite, that fall from their first third to their last, 1 where they rise, 0 for neither and for too few."""
+    if len(values) < FEWEST:
         return 0
-    third = len(finite) // 3
-    change = float(np.median(finite[-third:]) - np.median(finite[:third]))
-    moved = abs(change) > MOVED * float(finite.max() - finite.min())
+    third = len(values) // 3
+    change = float(np.median(values[-third:]) - np.median(values[:third]))
+    moved = abs(change) > MOVED * float(values.max() - values.min())
     return int(np.sign(change)) if moved else 0

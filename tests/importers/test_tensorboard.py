@@ -10,7 +10,7 @@ import pytest
 from tensorboard.compat.proto import event_pb2, summary_pb2
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
-from mlcheck.importers import event_file, tensorboard
+from mlcheck.importers import framing, tensorboard
 from mlcheck.importers.framing import crc32c, masked
 from mlcheck.importers.tensorboard import TensorBoardImporter
 from tests.importers import witness
@@ -213,10 +213,10 @@ def test_a_mislabelled_event_file_is_claimed_by_its_content(tmp_path):
 
 
 def test_sagemaker_debuggers_constant_checksum_is_not_damage(tmp_path):
-    assert masked(crc32c(b"0x12345678")) == event_file.SAGEMAKER_CHECKSUM
+    assert masked(crc32c(b"0x12345678")) == framing.SAGEMAKER_CHECKSUM
     payload = b"\x0a\x03abc"
     head = struct.pack("<Q", len(payload))
-    constant = struct.pack("<I", event_file.SAGEMAKER_CHECKSUM)
+    constant = struct.pack("<I", framing.SAGEMAKER_CHECKSUM)
     record = head + struct.pack("<I", masked(crc32c(head))) + payload + constant
     imported = read(tmp_path, witness.write(VERSION) + record)
     assert "checksum" not in imported.status.reason

@@ -44,6 +44,11 @@ def test_in_percent() -> None:
     assert one.columns["value"].tolist() == [20.0, 60.0, 80.0]
 
 
+def test_the_split_that_is_nearly_right_is_in_percent_too() -> None:
+    found = accuracies(train_error_rate=[1.2, 0.6, 0.3], val_error_rate=[9.0, 5.0, 4.0])
+    assert found["train_error_rate (as accuracy)"].columns["value"].tolist() == pytest.approx([98.8, 99.4, 99.7])
+
+
 @pytest.mark.parametrize(
     "curves",
     [

@@ -8,10 +8,7 @@ import os
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from google_crc32c import value as crc32c
-
-from mlcheck.importers.event_file import SAGEMAKER_CHECKSUM
-from mlcheck.importers.framing import HEADER, LONGEST, OVERHEAD, Stop, length_checksum, masked
+from mlcheck.importers.framing import HEADER, LONGEST, OVERHEAD, Stop, is_sound, length_checksum
 
 Record = tuple[int, bytes, bool]
 """Offset at which it begins, payload, and whether the checksum behind it is right."""
@@ -50,8 +47,7 @@ class TrialRecords:
                 # The file shrank while it was read.
                 self.why = "cut"
                 return
-            stated = int.from_bytes(tail, "little")
-            sound = stated == SAGEMAKER_CHECKSUM or stated == masked(crc32c(payload))
+            sound = is_sound(payload, int.from_bytes(tail, "little"))
             offset = self.offset
             self.offset += OVERHEAD + length
             yield offset, payload, sound
