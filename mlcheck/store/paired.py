@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from mlcheck.records import replace
-from mlcheck.store.labels import is_split, normalise
+from mlcheck.store.labels import is_split, normalise, take_split
 from mlcheck.store.roles import RoleOverride, assign
 from mlcheck.store.series import Series
 
@@ -97,5 +97,7 @@ def _renamed(one: Series, words: dict[str, str], overrides: Sequence[RoleOverrid
         return one
     found = assign(tag, part, one.kind, one.hints)
     labels = {**found.labels, **{key: one.labels[key] for key in ("axis", "worker") if key in one.labels}}
+    # What no role has a name for has one here, for who looks for its fellow (store/unnamed.py).
+    labels.setdefault("metric", take_split(normalise(f"{part}/{tag}" if part else tag)).core)
     split = found.labels.get("split", "train")
     return replace(one, role=found.role, labels=labels, reason=f"{found.reason}; {split}, by the word beside its like")

@@ -10,7 +10,7 @@ from mlcheck.store.series import Series
 
 _RATE = re.compile(
     r"(?:.*/)?(?:merror|(?:binary|multi)_error|(?:err|error|misclassification)_(?:rate|pct|percent|percentage)|misclassification"
-    r"|(?:classification|cls|top_?1)_err(?:or)?|top1err)"
+    r"|(?:wrong|mistakes?)_(?:pct|percent|percentage|rate|share|fraction|ratio)|(?:classification|cls|top_?1)_err(?:or)?|top1err)"
 )
 """Labels `metric` of shares of wrong answers: of XGBoost and LightGBM, and as people call them."""
 

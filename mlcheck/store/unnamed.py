@@ -33,7 +33,8 @@ def with_unnamed_objective(series: Sequence[Series]) -> list[Series]:
     groups: dict[str, dict[str, list[Series]]] = {}
     for one in series:
         if one.kind == "scalar" and one.role == "other" and len(one) >= FEWEST:
-            core = take_split(normalise(f"{one.part}/{one.tag}" if one.part else one.tag)).core
+            whole = f"{one.part}/{one.tag}" if one.part else one.tag
+            core = one.labels.get("metric") or take_split(normalise(whole)).core
             groups.setdefault(core, {}).setdefault(one.labels.get("split", "train"), []).append(one)
     found = [
         core

@@ -19,6 +19,7 @@ def accuracies(**curves: list[float]) -> dict[str, Series]:
     [
         "dev_error_rate",
         "dev_err_pct",
+        "val_wrong_share",
         "val_merror",
         "valid_1's multi_error",
         "valid_1's binary_error",

@@ -35,6 +35,11 @@ def test_a_bare_name_beside_its_validation() -> None:
     assert losses({"zeta": FALLING, "val_zeta": FALLING}) == {"zeta": ("train", "curve"), "val_zeta": ("val", "curve")}
 
 
+def test_a_word_for_training_that_nobody_knows_either() -> None:
+    curves = {"zeta/cask": FALLING, "zeta/heldout": FALLING, "accuracy/cask": RISING, "accuracy/heldout": RISING}
+    assert losses(curves) == {"zeta/cask": ("train", "curve"), "zeta/heldout": ("val", "curve")}
+
+
 def test_a_curve_that_stands_is_a_guess() -> None:
     flat = [2.3, 2.31, 2.29, 2.3, 2.31, 2.3, 2.29, 2.31, 2.3, 2.3]
     assert losses({"train/zeta": flat, "val/zeta": flat}) == {
