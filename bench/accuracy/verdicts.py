@@ -111,7 +111,7 @@ LATER_BY_KIND = {
 }
 LATER_BY_RULE = {
     "overfit": ("generalisation-gap",),
-    "class-imbalance": ("nothing-found",),
+    "class-imbalance": ("nothing-found", "class-never-found"),
     "metric-at-chance": ("constant-answer", "metric-left-behind", "most-answers-wrong", "confidently-wrong"),
     "underfit": ("most-answers-wrong",),
     "learning-rate-zero": ("rate-falls-too-soon",),
@@ -124,7 +124,7 @@ LATER_BY_RULE = {
 Those for impossible-loss, nothing-found, discriminator-wins and generalisation-gap were written before the part was scanned that was held
 out then; posterior-collapse, noise-not-predicted, batches-of-one-class, constant-answer, metric-left-behind, rate-falls-too-soon, loss-
 at-margin, representation-collapse, adversarial-divergence, task-not-learned, validation-swings, most-answers-wrong, confidently-wrong,
-weights-vanish and softmax-twice are rules that were written for what was seen in scanned parts. The author of `post-*` had a list of
+weights-vanish, softmax-twice and class-never-found are rules that were written for what was seen in scanned parts. The author of `post-*` had a list of
 names without impossible-loss.
 """
 

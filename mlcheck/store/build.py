@@ -8,6 +8,7 @@ from mlcheck.records import replace
 from mlcheck.store.activations import with_functions
 from mlcheck.store.assemble import assemble, in_order
 from mlcheck.store.axes import with_axes
+from mlcheck.store.classes import with_classes
 from mlcheck.store.derive import fact_series
 from mlcheck.store.duplicates import without_copies
 from mlcheck.store.experiment import without_experiment, without_owner
@@ -45,7 +46,7 @@ def build_run(
         )
     assembled = with_paired_splits(assemble(parts, overrides), overrides)
     logged = with_accuracies(without_owner(without_experiment(_with_siblings(assembled))))
-    logged = with_families(logged)
+    logged = with_families(with_classes(logged))
     logged = _with_training_metrics(with_axes(logged))
     logged, sources = without_copies(logged, [imported.status for _, imported in parts])
     logged = with_primary(with_totals(logged))

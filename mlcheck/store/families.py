@@ -12,6 +12,8 @@ from mlcheck.store.series import Series
 from mlcheck.store.tables import Pattern, table
 
 _MEASURES = frozenset({"metric", "error_metric"})
+PER_CLASS = "per_class"
+"""The family of what measures one class alone."""
 
 
 class Family(NamedTuple):
@@ -43,9 +45,11 @@ def _never() -> Pattern:
 def family_of(metric: str) -> str | None:
     """The family of a metric by its label (`top1_acc`): the first whose pattern matches; None where none does."""
     words = metric.replace("_", " ")
-    if _never().search(words):
-        return None
+    never = _never().search(words) is not None
     for family in known_families().values():
+        # What is said of one class is said beside the measure, and is what this family is of.
+        if never and family.name != PER_CLASS:
+            continue
         if family.metric.search(words) and not (family.unless and family.unless.search(words)):
             return family.name
     return None

@@ -32,6 +32,8 @@ from tests.store.builders import by_tag, imported, raw
         ("mean_absolute_error", "absolute_error"),
         ("merror", "error_rate"),
         ("train_score", "score"),
+        ("accuracy_class_3", "per_class"),
+        ("per_class_acc/cat", "per_class"),
     ],
 )
 def test_names_of_one_family(metric: str, family: str) -> None:
@@ -55,8 +57,6 @@ def test_names_of_one_family(metric: str, family: str) -> None:
         "acc_fake",
         "rewards/accuracies",
         "best_acc",
-        "accuracy_class_3",
-        "per_class_acc/cat",
         "precision",
         "relative_error",
     ],
