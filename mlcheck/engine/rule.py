@@ -26,6 +26,7 @@ FACT_NAMES = (
     "seed",
     "batch_size",
     "load_best",
+    "stopped_early",
     "frozen_or_lora",
     "scheduled",
     "loss_tells",

@@ -14,6 +14,7 @@ from mlcheck.store.duplicates import without_copies
 from mlcheck.store.experiment import without_experiment, without_owner
 from mlcheck.store.facts import run_facts
 from mlcheck.store.families import with_families
+from mlcheck.store.fans import with_fans
 from mlcheck.store.lane import lane
 from mlcheck.store.paired import with_paired_splits
 from mlcheck.store.primary import with_primary
@@ -50,7 +51,7 @@ def build_run(
     logged = _with_training_metrics(with_axes(logged))
     logged, sources = without_copies(logged, [imported.status for _, imported in parts])
     logged = with_primary(with_totals(logged))
-    logged = _with_layer_order(with_functions(logged))
+    logged = _with_layer_order(with_fans(with_functions(logged)))
     stated = [fact for _, imported in in_order(parts) for fact in imported.facts] + list(raw_facts)
     facts = run_facts(stated, logged)
     found = Regime(regime, "set by the user") if regime else find_regime(logged, facts, stated)

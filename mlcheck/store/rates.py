@@ -23,10 +23,13 @@ def with_accuracies(series: Sequence[Series]) -> list[Series]:
     """
     if any(one.role == "metric" and "acc" in one.labels.get("metric", "") for one in series):
         return list(series)
+    # XGBoost calls the share of wrong answers of two classes `error`, beside `logloss`.
+    beside = any(one.labels.get("metric") == "logloss" for one in series)
     shares: dict[str, list[Series]] = {}
     for one in series:
         metric = one.labels.get("metric", "")
-        if one.role == "error_metric" and one.kind == "scalar" and _RATE.fullmatch(metric):
+        known = _RATE.fullmatch(metric) or (metric == "error" and beside)
+        if one.role == "error_metric" and one.kind == "scalar" and known:
             shares.setdefault(metric, []).append(one)
     found = [made for members in shares.values() for made in _accuracies(members)]
     taken = {one.name for one in series}

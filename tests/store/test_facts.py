@@ -35,6 +35,7 @@ def facts(**stated: str | float | bool) -> dict[str, str | float | bool]:
         ({"precision": 16.0}, {"precision": "16"}),
         ({"load_best_model_at_end": True}, {"load_best": True}),
         ({"lora_r": 8.0}, {"frozen_or_lora": True}),
+        ({"console/early_stopped": "Epoch 41: early stopping"}, {"stopped_early": True}),
         ({"freeze": "None"}, {"frozen_or_lora": False}),
         ({"seed": 0.0}, {"seed": 0.0}),
         ({"patience": 10.0}, {}),

@@ -63,3 +63,10 @@ def test_the_split_that_is_nearly_right_is_in_percent_too() -> None:
 )
 def test_no_share(curves: dict[str, list[float]]) -> None:
     assert not [name for name in accuracies(**curves) if name.endswith("(as accuracy)")]
+
+
+def test_a_bare_error_is_one_beside_the_logloss_of_xgboost() -> None:
+    assert set(accuracies(**{"test/error": [0.5, 0.25, 0.125], "test/logloss": [0.6, 0.5, 0.4]})) == {
+        "test/error (as accuracy)"
+    }
+    assert accuracies(**{"test/error": [0.5, 0.25, 0.125], "test/loss": [0.6, 0.5, 0.4]}) == {}

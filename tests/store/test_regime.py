@@ -40,6 +40,11 @@ def regime_of(tags: list[str], facts: list[Fact] | None = None, part: str = "") 
         (["train/loss", "logit_scale"], "contrastive"),
         (["lm loss", "lm loss validation", "grad-norm"], "pretrain"),
         (["train-logloss", "validation-logloss"], "tree"),
+        (["train/mlogloss", "eval/mlogloss"], "tree"),
+        (["training_binary_logloss", "valid_1_binary_logloss"], "tree"),
+        (["train/logloss", "train/error", "test/logloss", "test/error"], "tree"),
+        (["train/logloss", "val/logloss"], "supervised"),
+        (["train/logloss", "train/error", "val/logloss", "val/error", "lr"], "supervised"),
         (["train/loss", "eval/loss", "train/entropy"], "supervised"),
         # Kullback-Leibler annealing makes the total rise by design.
         (["train/recon_loss", "train/kl_loss", "train/loss"], "unknown"),

@@ -69,6 +69,12 @@ def test_a_long_message_is_cut(tmp_path: Path) -> None:
         ("srun: error: node1: task 0: Segmentation fault (core dumped)", "console/killed"),
         ("Segmentation fault (core dumped)", "console/killed"),
         ("torch.distributed.elastic.multiprocessing.errors.SignalException: exitcode  : -9 (pid: 3)", "console/killed"),
+        ("Epoch 41: early stopping", "console/early_stopped"),
+        ("Early stopping at epoch 12", "console/early_stopped"),
+        ("Early stopping, best iteration is:", "console/early_stopped"),
+        ("EarlyStopping!", "console/early_stopped"),
+        ("Stopping. Best iteration:", "console/early_stopped"),
+        ("Stopped early, no gain for 5 epochs", "console/early_stopped"),
     ],
 )  # fmt: skip
 def test_messages(tmp_path: Path, line: str, key: str) -> None:
@@ -88,6 +94,11 @@ def test_messages(tmp_path: Path, line: str, key: str) -> None:
         "room for more, zoom in",
         "A Traceback is printed on errors",
         "the significant SIGNAL",
+        "Did not meet early stopping. Best iteration is:",
+        "EarlyStopping counter: 3 out of 5",
+        "early stopping patience: 10",
+        "training with early stopping",
+        "Will use early stopping after 5 epochs without gain",
     ],
 )
 def test_what_only_sounds_like_one(tmp_path: Path, line: str) -> None:
