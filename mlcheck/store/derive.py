@@ -12,6 +12,7 @@ from mlcheck.arrays import distinct, median
 from mlcheck.report import SourceStatus
 from mlcheck.store.facts import number
 from mlcheck.store.primary import steps_with_several_values
+from mlcheck.store.schedule import begins_anew
 from mlcheck.store.series import Fact, Floats, Ints, Series
 
 Bools = NDArray[np.bool_]
@@ -184,9 +185,9 @@ def _restarts(logged: Sequence[Series], main: Series) -> list[Series]:
     many distinct steps of the main series were logged before and again; `jump`, the level of a loss after / before at the resumed
     step (NaN where a level is unknown or not positive, and for what is no loss); `gap_s`, seconds without a record; `duplicates`,
     how many steps hold several different values of one series in one segment (the largest over the series); `stuck`, rows of the
-    longest series whose steps never advance.
+    longest series whose steps never advance; `by_schedule`, 1 where nothing but a learning rate that begins anew tells of a restart.
     """
-    rows = [_restart(main, int(start)) for start in main.segments[1:]]
+    rows = [_restart(main, int(start)) for start in main.segments[1:]] or _told_by_schedule(logged, main)
     judged = [one for one in logged if one.kind == "scalar" and one.role not in _NO_HISTORY] or [main]
     repeated = [(one, steps) for one in judged if len(steps := _repeated(one))]
     if repeated:
@@ -221,6 +222,7 @@ def _row(step: int, wall: float = float("nan"), **columns: float) -> dict[str, f
         "gap_s": float("nan"),
         "duplicates": 0.0,
         "stuck": 0.0,
+        "by_schedule": 0.0,
     }
     return {"step": step, "wall": wall, **nothing, **columns}
 
@@ -239,6 +241,19 @@ def _restart(main: Series, start: int) -> dict[str, float]:
     gap = float(main.wall_times[start] - main.wall_times[start - 1])
     wall = float(main.wall_times[start])
     return _row(step, wall, value=float(overlap > 0), overlap=float(overlap), jump=jump, gap_s=gap)
+
+
+def _told_by_schedule(logged: Sequence[Series], main: Series) -> list[dict[str, float]]:
+    for one in logged:
+        if one.role != "lr" or one.axis != main.axis:
+            continue
+        rates = one.columns["value"]
+        known = np.flatnonzero(np.isfinite(rates))
+        at = begins_anew(rates[known])
+        start = 0 if at is None else int(np.searchsorted(main.steps, one.steps[known[at]]))
+        if 0 < start < len(main):
+            return [{**_restart(main, start), "gap_s": float("nan"), "by_schedule": 1.0}]
+    return []
 
 
 def _level(values: Floats, last: bool) -> float:

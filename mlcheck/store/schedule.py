@@ -1,0 +1,44 @@
+"""A learning rate schedule that begins anew in the middle of its descent: a program that was started again without its scheduler's state.
+
+It leaves no other trace where the second process writes on in the same file. Warm restarts begin anew too, but at the end of a cycle, whose
+rate came down to next to nothing as a cosine or a line (Loshchilov and Hutter, SGDR, 2017), and most often several times.
+"""
+
+import numpy as np
+
+from mlcheck.store.series import Floats
+
+LEAST_BEFORE = 5
+"""Rates from the start to the jump: fewer draw no curve."""
+LEAST_AFTER = 3
+"""Rates from the jump on, which must repeat the first ones."""
+_SAME = 1e-3
+"""Relative difference up to which two rates are the same; float32 keeps seven digits, and logs print four."""
+_ENDED = 0.15
+"""A cycle that came down to this part of its peak may be over."""
+_LIKE = 0.12
+"""Mean distance, in parts of the peak, from a cosine or a line: a cycle of ten epochs is within 0.1 of both ends."""
+
+
+def begins_anew(rates: Floats) -> int | None:
+    """The index at which a schedule begins a second time, or None. `rates`: float64, shape (n,), finite, in the order of steps."""
+    if len(rates) < LEAST_BEFORE + LEAST_AFTER or rates.min() <= 0:
+        return None
+    jumps = np.flatnonzero(rates[1:] > 2 * rates[:-1]) + 1
+    if len(jumps) != 1 or not LEAST_BEFORE <= jumps[0] <= len(rates) - LEAST_AFTER:
+        return None
+    at = int(jumps[0])
+    before, repeated = rates[:at], min(at, len(rates) - at)
+    falls = (np.diff(before) <= 0).all() and before[-1] < before[0]
+    same = np.abs(rates[at : at + repeated] - rates[:repeated]) <= _SAME * rates[:repeated]
+    return at if falls and same.all() and not _is_cycle(before) else None
+
+
+def _is_cycle(rates: Floats) -> bool:
+    """Whether the descent is that of a warm restart's cycle, which is over."""
+    if rates[-1] > _ENDED * rates[0]:
+        return False
+    way = np.arange(len(rates)) / len(rates)
+    shape = rates / rates[0]
+    cosine, line = (1 + np.cos(np.pi * way)) / 2, 1 - way
+    return bool(min(np.abs(shape - cosine).mean(), np.abs(shape - line).mean()) < _LIKE)
