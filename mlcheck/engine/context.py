@@ -63,6 +63,9 @@ TENSOR_STATISTICS = frozenset(
 )
 """What a tensor series can answer (design.md §3, language.md)."""
 
+_TELLING = frozenset({"count", "min", "max", "mean", "std", "l2"})
+"""What a histogram says of values: while all of it is the same to the last bit, so are they."""
+
 _ROLE_WORDS = {
     "loss": "loss",
     "lr": "learning rate",
@@ -208,7 +211,9 @@ class RunContext:
         """Whether the series can answer a statistic."""
         if series.kind == "scalar":
             return key in SCALAR_STATISTICS or key.partition("(")[0] in SCALAR_FUNCTIONS
-        return key in series.columns or (key == "nonfinite" and "nan" in series.columns)
+        if key in series.columns or (key == "nonfinite" and "nan" in series.columns):
+            return True
+        return series.approximate and key.partition("(")[0] == "changed" and series.columns.keys() >= _TELLING
 
     def column(self, series: Series, key: str = "value", rows: str = "live") -> Column:
         """A statistic of a series as a column on its axis; KeyError when the series cannot answer it."""
@@ -280,4 +285,18 @@ def _values(series: Series, key: str) -> NDArray[np.float64]:
     if key == "nonfinite" and key not in series.columns:
         inf = series.columns.get("inf")
         return series.columns["nan"] if inf is None else series.columns["nan"] + inf
+    if key not in series.columns and series.approximate and key.partition("(")[0] == "changed":
+        return _changed_in_histograms(series)
     return series.columns[key]
+
+
+def _changed_in_histograms(series: Series) -> NDArray[np.float64]:
+    """1 where anything that a histogram says differs from the one before, else 0; NaN for the first, and where any of it is not known.
+
+    Which share of the values changed it does not say; that none did is seen in all of them together, least and greatest first.
+    """
+    columns = np.stack([series.columns[key] for key in sorted(_TELLING)])
+    changed = np.full(columns.shape[1], np.nan)
+    known = np.isfinite(columns).all(axis=0)
+    changed[1:] = np.where(known[1:] & known[:-1], (columns[:, 1:] != columns[:, :-1]).any(axis=0), np.nan)
+    return changed

@@ -2,14 +2,19 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
+from mlcheck.engine.context import RunContext
 from mlcheck.engine.loader import load_text
 from mlcheck.engine.rank import Causes
 from mlcheck.engine.ruletest import given_run
 from mlcheck.engine.run import judge_run
 from mlcheck.engine.select import Selected
 from mlcheck.report import Finding, Severity
+from mlcheck.store.build import build_run
+from mlcheck.store.series import Hints, RawSeries
+from tests.store.builders import imported
 
 RULE = """
 id: ACM001
@@ -70,3 +75,35 @@ def test_the_sentence_names_the_tensor_and_not_its_witness() -> None:
     given = {"gradients/fc1.weight": {"abs_mean": "1x4"}, "train/loss": "2x4"}
     judged = found(inputs, "g > 0 and among(max(loss), metric, max) > 1", given)
     assert [f.message for f in judged] == ["gradients/fc1.weight"]
+
+
+def histograms(**changes: list[float]) -> RunContext:
+    """Four histograms of a weight that are the same but for `changes`, and one of a dump."""
+    columns = {"count": 64.0, "min": -0.5, "max": 0.5, "mean": 0.01, "std": 0.2, "l2": 1.6}
+    values = {name: np.array(changes.get(name, [value] * 4)) for name, value in columns.items()}
+    steps, wall = np.arange(4), np.full(4, np.nan)
+    both = [
+        RawSeries(f"weights/{name}", "tensor", steps, wall, values, Hints(), approximate=name == "fc1")
+        for name in ("fc1", "fc2")
+    ]
+    return RunContext(build_run("run", "run", [("", imported(*both))]))
+
+
+@pytest.mark.parametrize(
+    ("changes", "changed"),
+    [
+        ({}, [0, 0, 0]),
+        ({"max": [0.5, 0.5, 0.5000001, 0.5000001]}, [0, 1, 0]),
+        ({"mean": [0.01, 0.02, 0.03, 0.04]}, [1, 1, 1]),
+        ({"std": [0.2, float("nan"), 0.2, 0.2]}, [None, None, 0]),
+    ],
+    ids=["the same", "the greatest", "the mean", "not known"],
+)
+def test_histograms_tell_whether_anything_changed(changes: dict[str, list[float]], changed: list[float | None]) -> None:
+    context = histograms(**changes)
+    by_name = {series.name: series for series in context.run.series}
+    key = "changed(1e-05,1e-08)"
+    assert context.has(by_name["weights/fc1"], key)
+    assert not context.has(by_name["weights/fc2"], key)
+    found = context.column(by_name["weights/fc1"], key).values
+    assert [None if np.isnan(value) else value for value in found] == [None, *changed]
