@@ -30,6 +30,9 @@ _ELSEWHERE = frozenset(
 )
 """Settings nested under these are not those of training: `env/max_steps` is the length of an episode."""
 
+_FEWEST_VALUES = 3
+"""Points from which a series that never changes is a setting that is logged."""
+
 _NONE = frozenset({"", "none", "null", "no", "false", "off", "~"})
 _NORMAL = re.compile(r"[-\s]+")
 
@@ -62,8 +65,10 @@ def _entries() -> tuple[_Entry, ...]:
 def run_facts(raw: Sequence[Fact], series: Sequence[Series] = ()) -> dict[str, Value]:
     """The facts of the closed list that are known, by name.
 
-    `raw` is what files state, with keys nested by `/`; `series` is there for facts that a series tells, of which there is none yet.
+    `raw` is what files state, with keys nested by `/`. A series that is called as a setting and never changes states it too: a
+    `train/clip_norm` of 0.001 at each step.
     """
+    raw = [*raw, *_constants(series)]
     stated: dict[str, set[Value]] = {}
     by_source: dict[str, set[str]] = {}
     named = [(fact, components) for fact in raw if (components := _components(fact.key))]
@@ -84,6 +89,17 @@ def run_facts(raw: Sequence[Fact], series: Sequence[Series] = ()) -> dict[str, V
         if len(values) == 1:
             known[name] = next(iter(values))
     return known
+
+
+def _constants(series: Sequence[Series]) -> list[Fact]:
+    """What unknown series of one and the same number would state as settings."""
+    found = []
+    for one in series:
+        if one.role == "other" and one.kind == "scalar" and len(one) >= _FEWEST_VALUES:
+            values = one.columns["value"]
+            if math.isfinite(values[0]) and (values == values[0]).all():
+                found.append(Fact(one.tag, float(values[0]), one.name))
+    return found
 
 
 def _fits(entry: _Entry, components: Sequence[str], beside: Set[str]) -> bool:

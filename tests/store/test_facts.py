@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from mlcheck.store.build import build_run
 from mlcheck.store.facts import facts_from_yaml, run_facts
 from mlcheck.store.series import Fact
+from tests.store.builders import imported, raw
 
 
 def facts(**stated: str | float | bool) -> dict[str, str | float | bool]:
@@ -212,6 +214,25 @@ def test_settings_of_popular_writers(writer: str) -> None:
 
 def test_sources_that_contradict_each_other_make_a_fact_unknown() -> None:
     assert run_facts([Fact("lr", 0.1, "a"), Fact("lr", 0.2, "b")], []) == {}
+
+
+@pytest.mark.parametrize(
+    ("tag", "values", "expected"),
+    [
+        ("train/clip_norm", [0.001, 0.001, 0.001], {"max_grad_norm": 0.001}),
+        ("train/clip_norm", [0.001, 0.001, 0.002], {}),
+        ("train/clip_norm", [0.001, 0.001], {}),
+        ("train/clip_norm", [float("nan")] * 3, {}),
+        ("train/lr", [0.1, 0.1, 0.1], {}),
+    ],
+    ids=["constant", "changes", "short", "not known", "has a role of its own"],
+)
+def test_a_setting_that_is_logged_at_each_step(
+    tag: str, values: list[float], expected: dict[str, str | float | bool]
+) -> None:
+    file = imported(raw(tag, list(range(len(values))), values), raw("train/loss", [0, 1, 2]))
+    run = build_run("run", "run", [("", file)])
+    assert run.facts == expected
 
 
 def test_beside_holds_within_one_source_only() -> None:

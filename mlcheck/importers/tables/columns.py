@@ -211,6 +211,12 @@ class Gather:
             return None, np.arange(self.rows, dtype=np.float64)
         usable.sort(key=lambda one: (not (one[0] and one[1]), not one[0], not one[1]))
         _, _, column, rows, values = usable[0]
+        if normal(column.name) in writer.epochs and len(values) >= 2 * len(np.unique(values)):
+            # Several rows an epoch, of which one alone would be left: `chunk` counts them all.
+            finer = (
+                one for one in self._counting(by_name, filter(counts, by_name)) if one[1] and _rises_always(one[-1])
+            )
+            _, _, column, rows, values = next(finer, usable[0])
         steps = np.full(self.rows, np.nan)
         steps[rows] = values
         return column.name, steps
@@ -339,6 +345,10 @@ def _parts(one: "_Source", codes: Ints, words: Sequence[str]) -> Iterator[tuple[
     groups = np.split(order, np.flatnonzero(np.diff(mine[order])) + 1) if len(order) else []
     for chosen in sorted(groups, key=lambda rows: int(rows[0])):
         yield words[mine[chosen[0]]], _Source(one.name, one.rows[chosen], one.values[chosen], one.steps, one.walls)
+
+
+def _rises_always(values: Floats) -> bool:
+    return len(values) > 1 and bool((np.diff(values) > 0).all())
 
 
 def _rises(values: Floats) -> bool:

@@ -244,6 +244,19 @@ def test_a_column_that_only_rises_and_says_what_it_counts_is_the_step(
     assert {one.hints.axis for one in imported.series} == {axis}
 
 
+def test_a_counter_of_rows_is_the_step_where_an_epoch_has_several(tmp_path: Path) -> None:
+    rows = [{"chunk": n + 1, "epoch": float(n // 4), "loss": 3 - 0.1 * n, "val_loss": 4 - 0.1 * n} for n in range(12)]
+    imported = read(tmp_path, "log.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    assert points(imported)["loss"] == [(n + 1, pytest.approx(3 - 0.1 * n)) for n in range(12)]
+    assert {one.hints.axis for one in imported.series} == {None}
+
+
+def test_one_row_an_epoch_keeps_the_epoch_as_its_step(tmp_path: Path) -> None:
+    rows = "".join(f"{10 * n},{n},{2 - 0.1 * n:.1f}\n" for n in range(1, 9))
+    imported = read(tmp_path, "log.csv", "chunk,epoch,loss\n" + rows)
+    assert [step for step, _ in points(imported)["loss"]] == list(range(1, 9))
+
+
 def test_what_falls_back_is_no_step_whatever_its_name(tmp_path: Path) -> None:
     rows = "".join(f"{one},{2 - 0.1 * n}\n" for n, one in enumerate([1, 2, 3, 1, 2, 3]))
     (tmp_path / "log.csv").write_text("inner_iter,loss\n" + rows)
