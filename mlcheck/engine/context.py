@@ -295,8 +295,9 @@ def _changed_in_histograms(series: Series) -> NDArray[np.float64]:
 
     Which share of the values changed it does not say; that none did is seen in all of them together, least and greatest first.
     """
-    columns = np.stack([series.columns[key] for key in sorted(_TELLING)])
-    changed = np.full(columns.shape[1], np.nan)
-    known = np.isfinite(columns).all(axis=0)
-    changed[1:] = np.where(known[1:] & known[:-1], (columns[:, 1:] != columns[:, :-1]).any(axis=0), np.nan)
+    rows = np.stack([series.columns[key] for key in sorted(_TELLING)], axis=1)
+    changed = np.full(len(rows), np.nan)
+    # Of what is not known the difference is not known either.
+    moves = np.abs(rows[1:] - rows[:-1]).max(axis=1)
+    changed[1:] = np.where(np.isfinite(moves), moves > 0, np.nan)
     return changed
