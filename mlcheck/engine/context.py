@@ -297,7 +297,6 @@ def _changed_in_histograms(series: Series) -> NDArray[np.float64]:
     """
     rows = np.stack([series.columns[key] for key in sorted(_TELLING)], axis=1)
     changed = np.full(len(rows), np.nan)
-    # Of what is not known the difference is not known either.
-    moves = np.abs(rows[1:] - rows[:-1]).max(axis=1)
-    changed[1:] = np.where(np.isfinite(moves), moves > 0, np.nan)
+    known: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(rows), axis=1)
+    changed[1:] = np.where(known[1:] & known[:-1], np.any(rows[1:] != rows[:-1], axis=1), np.nan)
     return changed
