@@ -15,9 +15,8 @@ from mlcheck.store.series import Series
 
 LEAST_CLASSES = 3
 """Fewer that share a name may be a pair of anything: a task and its auxiliary task, two heads."""
-_MEASURES = frozenset(
-    ("precision", "recall", "sensitivity", "specificity", "f1", "iou", "dice", "ap", "acc", "accuracy")
-)
+_MEASURES = frozenset(("precision", "recall", "sensitivity", "specificity", "f1", "iou", "dice", "ap"))
+"""What is measured of classes. Accuracies under several names are of tasks, of attacks and of the first k answers, too."""
 _SCORE = frozenset(("score", "coefficient", "coef"))
 _KINDS = frozenset(
     (

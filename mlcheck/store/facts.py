@@ -65,10 +65,9 @@ def _entries() -> tuple[_Entry, ...]:
 def run_facts(raw: Sequence[Fact], series: Sequence[Series] = ()) -> dict[str, Value]:
     """The facts of the closed list that are known, by name.
 
-    `raw` is what files state, with keys nested by `/`. A series that is called as a setting and never changes states it too: a
-    `train/clip_norm` of 0.001 at each step.
+    `raw` is what files state, with keys nested by `/`. Where they say nothing of the norm to which gradients are clipped, a series that
+    is called so and never changes does: a `train/clip_norm` of 0.001 at each step.
     """
-    raw = [*raw, *_constants(series)]
     stated: dict[str, set[Value]] = {}
     by_source: dict[str, set[str]] = {}
     named = [(fact, components) for fact in raw if (components := _components(fact.key))]
@@ -88,18 +87,20 @@ def run_facts(raw: Sequence[Fact], series: Sequence[Series] = ()) -> dict[str, V
             values = {value for value in values if not str(value).startswith("0 ")} or {"none"}
         if len(values) == 1:
             known[name] = next(iter(values))
+    if "max_grad_norm" not in stated and (clip := _logged_clip(series)) is not None:
+        known["max_grad_norm"] = clip
     return known
 
 
-def _constants(series: Sequence[Series]) -> list[Fact]:
-    """What unknown series of one and the same number would state as settings."""
-    found = []
+def _logged_clip(series: Sequence[Series]) -> float | None:
+    """The norm to which gradients are clipped, where a series of one and the same number says it. `clip` alone may be how often it acts."""
+    keys = {key for entry in _entries() if entry.name == "max_grad_norm" for key in entry.keys if "norm" in key}
     for one in series:
         if one.role == "other" and one.kind == "scalar" and len(one) >= _FEWEST_VALUES:
-            values = one.columns["value"]
-            if math.isfinite(values[0]) and (values == values[0]).all():
-                found.append(Fact(one.tag, float(values[0]), one.name))
-    return found
+            values, components = one.columns["value"], _components(one.tag)
+            if components and components[-1] in keys and values[0] > 0 and (values == values[0]).all():
+                return float(values[0])
+    return None
 
 
 def _fits(entry: _Entry, components: Sequence[str], beside: Set[str]) -> bool:

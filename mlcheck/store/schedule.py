@@ -10,14 +10,14 @@ from mlcheck.store.series import Floats
 
 LEAST_BEFORE = 5
 """Rates from the start to the jump: fewer draw no curve."""
+LEAST_LEVELS = 4
+"""Different rates before the jump: fewer are steps, which may be those of a phase."""
 LEAST_AFTER = 3
 """Rates from the jump on, which must repeat the first ones."""
 _SAME = 1e-3
 """Relative difference up to which two rates are the same; float32 keeps seven digits, and logs print four."""
-_ENDED = 0.15
-"""A cycle that came down to this part of its peak may be over."""
-_LIKE = 0.12
-"""Mean distance, in parts of the peak, from a cosine or a line: a cycle of ten epochs is within 0.1 of both ends."""
+_LIKE = 0.05
+"""Mean distance, in parts of the way down, from a whole cosine or a line: three quarters of a cosine are 0.08 off."""
 
 
 def begins_anew(rates: Floats) -> int | None:
@@ -29,16 +29,17 @@ def begins_anew(rates: Floats) -> int | None:
         return None
     at = int(jumps[0])
     before, repeated = rates[:at], min(at, len(rates) - at)
-    falls = (np.diff(before) <= 0).all() and before[-1] < before[0]
+    falls = (np.diff(before) <= 0).all() and len(np.unique(before)) >= LEAST_LEVELS
     same = np.abs(rates[at : at + repeated] - rates[:repeated]) <= _SAME * rates[:repeated]
     return at if falls and same.all() and not _is_cycle(before) else None
 
 
 def _is_cycle(rates: Floats) -> bool:
-    """Whether the descent is that of a warm restart's cycle, which is over."""
-    if rates[-1] > _ENDED * rates[0]:
-        return False
-    way = np.arange(len(rates)) / len(rates)
-    shape = rates / rates[0]
-    cosine, line = (1 + np.cos(np.pi * way)) / 2, 1 - way
-    return bool(min(np.abs(shape - cosine).mean(), np.abs(shape - line).mean()) < _LIKE)
+    """Whether the descent is that of a warm restart's cycle, which is over: a whole cosine, or a line, to whatever least rate.
+
+    A line is the same however much of it there is; what it came down to tells, a sixth of the peak at most.
+    """
+    way = np.linspace(0, 1, len(rates))
+    shape = (rates - rates[-1]) / (rates[0] - rates[-1])
+    is_line = np.abs(shape - (1 - way)).mean() < _LIKE and rates[-1] <= rates[0] / 6
+    return bool(is_line or np.abs(shape - (1 + np.cos(np.pi * way)) / 2).mean() < _LIKE)

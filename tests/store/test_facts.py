@@ -224,8 +224,18 @@ def test_sources_that_contradict_each_other_make_a_fact_unknown() -> None:
         ("train/clip_norm", [0.001, 0.001], {}),
         ("train/clip_norm", [float("nan")] * 3, {}),
         ("train/lr", [0.1, 0.1, 0.1], {}),
+        ("train/grad_clip", [1.0, 1.0, 1.0], {}),
+        ("train_steps", [500.0, 500.0, 500.0], {}),
     ],
-    ids=["constant", "changes", "short", "not known", "has a role of its own"],
+    ids=[
+        "constant",
+        "changes",
+        "short",
+        "not known",
+        "has a role of its own",
+        "how often it clips",
+        "counts of a round",
+    ],
 )
 def test_a_setting_that_is_logged_at_each_step(
     tag: str, values: list[float], expected: dict[str, str | float | bool]

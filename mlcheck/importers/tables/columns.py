@@ -211,7 +211,8 @@ class Gather:
             return None, np.arange(self.rows, dtype=np.float64)
         usable.sort(key=lambda one: (not (one[0] and one[1]), not one[0], not one[1]))
         _, _, column, rows, values = usable[0]
-        if normal(column.name) in writer.epochs and len(values) >= 2 * len(np.unique(values)):
+        repeats = len(values) >= 2 * len(np.unique(values)) and bool((np.diff(values) >= 0).all())
+        if normal(column.name) in writer.epochs and repeats:
             # Several rows an epoch, of which one alone would be left: `chunk` counts them all.
             finer = (
                 one for one in self._counting(by_name, filter(counts, by_name)) if one[1] and _rises_always(one[-1])

@@ -251,6 +251,12 @@ def test_a_counter_of_rows_is_the_step_where_an_epoch_has_several(tmp_path: Path
     assert {one.hints.axis for one in imported.series} == {None}
 
 
+def test_folds_stay_folds(tmp_path: Path) -> None:
+    rows = "".join(f"{fold},{n},{100 * (8 * fold + n)},{2 - 0.1 * n:.1f}\n" for fold in range(3) for n in range(8))
+    imported = read(tmp_path, "log.csv", "fold,epoch,samples_seen,loss\n" + rows)
+    assert {step for step, _ in points(imported)["loss"]} == set(range(8))
+
+
 def test_one_row_an_epoch_keeps_the_epoch_as_its_step(tmp_path: Path) -> None:
     rows = "".join(f"{10 * n},{n},{2 - 0.1 * n:.1f}\n" for n in range(1, 9))
     imported = read(tmp_path, "log.csv", "chunk,epoch,loss\n" + rows)
