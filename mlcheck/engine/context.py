@@ -32,6 +32,11 @@ SCALAR_FUNCTIONS: Mapping[str, Callable[..., NDArray[np.float64]]] = {
 }
 """Statistics with arguments that a scalar series answers, see `lang.memory`."""
 
+HISTOGRAM_FUNCTIONS: Mapping[str, Callable[[Mapping[str, NDArray[np.float64]]], NDArray[np.float64]]] = {
+    "changed": memory.changed_histograms
+}
+"""Those that a series of histograms answers from what each of them says; their arguments are for single values."""
+
 TENSOR_STATISTICS = frozenset(
     {
         *(
@@ -62,9 +67,6 @@ TENSOR_STATISTICS = frozenset(
     }
 )
 """What a tensor series can answer (design.md §3, language.md)."""
-
-_TELLING = frozenset({"count", "min", "max", "mean", "std", "l2"})
-"""What a histogram says of values: while all of it is the same to the last bit, so are they."""
 
 _ROLE_WORDS = {
     "loss": "loss",
@@ -213,7 +215,8 @@ class RunContext:
             return key in SCALAR_STATISTICS or key.partition("(")[0] in SCALAR_FUNCTIONS
         if key in series.columns or (key == "nonfinite" and "nan" in series.columns):
             return True
-        return series.approximate and key.partition("(")[0] == "changed" and series.columns.keys() >= _TELLING
+        told = key.partition("(")[0] in HISTOGRAM_FUNCTIONS
+        return told and series.approximate and series.columns.keys() >= memory.OF_HISTOGRAMS
 
     def column(self, series: Series, key: str = "value", rows: str = "live") -> Column:
         """A statistic of a series as a column on its axis; KeyError when the series cannot answer it."""
@@ -285,18 +288,6 @@ def _values(series: Series, key: str) -> NDArray[np.float64]:
     if key == "nonfinite" and key not in series.columns:
         inf = series.columns.get("inf")
         return series.columns["nan"] if inf is None else series.columns["nan"] + inf
-    if key not in series.columns and series.approximate and key.partition("(")[0] == "changed":
-        return _changed_in_histograms(series)
-    return series.columns[key]
-
-
-def _changed_in_histograms(series: Series) -> NDArray[np.float64]:
-    """1 where anything that a histogram says differs from the one before, else 0; NaN for the first, and where any of it is not known.
-
-    Which share of the values changed it does not say; that none did is seen in all of them together, least and greatest first.
-    """
-    rows = np.stack([series.columns[key] for key in sorted(_TELLING)], axis=1)
-    changed = np.full(len(rows), np.nan)
-    known: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(rows), axis=1)
-    changed[1:] = np.where(known[1:] & known[:-1], np.any(rows[1:] != rows[:-1], axis=1), np.nan)
-    return changed
+    if key in series.columns:
+        return series.columns[key]
+    return HISTOGRAM_FUNCTIONS[key.partition("(")[0]](series.columns)

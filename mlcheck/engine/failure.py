@@ -6,8 +6,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcheck.engine.bind import RuleScope
 from mlcheck.engine.case import SHOWN_LABELS, Case
+from mlcheck.engine.scope import RuleScope
 from mlcheck.engine.verdict import BORDERLINE, Failed
 from mlcheck.lang.align import put
 from mlcheck.lang.episodes import Span

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from mlcheck.engine.bind import Binding, JoinError, RuleScope
+from mlcheck.engine.bind import Binding, JoinError
 from mlcheck.engine.case import SHOWN_LABELS, Case
 from mlcheck.engine.context import RunContext
 from mlcheck.engine.failure import Held, failed, number, spread
 from mlcheck.engine.lanes import FixedLets, judged_together, measures_everywhere
 from mlcheck.engine.missing import what_of, why_not
 from mlcheck.engine.rule import Rule
+from mlcheck.engine.scope import RuleScope
 from mlcheck.engine.verdict import Errored, Passed, Skip, Verdict, excess
 from mlcheck.lang.bounds import never_holds
 from mlcheck.lang.early import asks_for_direction, holds_nowhere

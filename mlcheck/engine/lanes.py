@@ -5,8 +5,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from mlcheck.engine.bind import Binding, Combination, RuleScope
+from mlcheck.engine.bind import Binding, Combination
 from mlcheck.engine.rule import VERDICT_NAMES, Rule
+from mlcheck.engine.scope import RuleScope
 from mlcheck.lang.episodes import find_episodes, parse_term
 from mlcheck.lang.evaluate import Evaluator
 from mlcheck.lang.expression import Expression

@@ -26,14 +26,15 @@ FACT_NAMES = (
     "seed",
     "batch_size",
     "load_best",
-    "stopped_early",
     "frozen_or_lora",
     "scheduled",
     "loss_tells",
+    "stops_early",
 )
 """Run facts that are numbers: names in every expression, NaN where unknown (design.md §2). `scheduled` is the fact `schedule` as a
 condition: 1 where it names a schedule that changes the rate all the time, 0 where another. `loss_tells` is the regime as one: 1 where
-a loss that does not fall is a fault, 0 in reinforcement learning, GANs and the like."""
+a loss that does not fall is a fault, 0 in reinforcement learning, GANs and the like. `stops_early`: 1 where the settings have early
+stopping, or the job said that it stopped early."""
 
 VERDICT_NAMES = ("points", "steps", "episodes", "longest", "share_of_run", "healed", "value", "limit")
 """Names that only severities and messages know (language.md (a))."""

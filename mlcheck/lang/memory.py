@@ -4,6 +4,7 @@ SageMaker Debugger's rules ask for these: checks every so many steps, optima tha
 """
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,4 +50,21 @@ def changed(values: Floats, rtol: float, atol: float, equal_nan: bool = False) -
     """1 where a value is not close to the one before it (numpy.isclose), 0 where it is, NaN at the first; float64, shape (n,)."""
     found = np.full(len(values), np.nan)
     found[1:] = ~np.isclose(values[1:], values[:-1], rtol=rtol, atol=atol, equal_nan=equal_nan)
+    return found
+
+
+OF_HISTOGRAMS = frozenset({"count", "min", "max", "mean", "std", "l2"})
+"""What a histogram says of values: while all of it is the same to the last bit, so are they."""
+
+
+def changed_histograms(columns: Mapping[str, Floats]) -> Floats:
+    """1 where anything that a histogram says differs from the one before, else 0; NaN at the first, and where any is not finite.
+
+    `columns`: those of `OF_HISTOGRAMS` and perhaps others, each float64, shape (n,), as the result. Which share of the values changed
+    they do not say; that none did is seen in all of them together, least and greatest first.
+    """
+    rows = np.stack([columns[key] for key in sorted(OF_HISTOGRAMS)], axis=1)
+    found = np.full(len(rows), np.nan)
+    known: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(rows), axis=1)
+    found[1:] = np.where(known[1:] & known[:-1], np.any(rows[1:] != rows[:-1], axis=1), np.nan)
     return found

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from mlcheck.records import replace
 from mlcheck.store.families import PER_CLASS, family_of
+from mlcheck.store.labels import KINDS, is_split
 from mlcheck.store.series import Series
 
 LEAST_CLASSES = 3
@@ -18,70 +19,11 @@ LEAST_CLASSES = 3
 _MEASURES = frozenset(("precision", "recall", "sensitivity", "specificity", "f1", "iou", "dice", "ap"))
 """What is measured of classes. Accuracies under several names are of tasks, of attacks and of the first k answers, too."""
 _SCORE = frozenset(("score", "coefficient", "coef"))
-_KINDS = frozenset(
+_NO_CLASS = KINDS | frozenset(
     (
-        *(
-            "macro",
-            "micro",
-            "weighted",
-            "samples",
-            "binary",
-            "none",
-            "balanced",
-            "mean",
-            "m",
-            "avg",
-            "average",
-            "median",
-        ),
-        *(
-            "min",
-            "max",
-            "std",
-            "total",
-            "overall",
-            "all",
-            "global",
-            "best",
-            "final",
-            "last",
-            "top",
-            "raw",
-            "ema",
-            "swa",
-            "smooth",
-        ),
-        *(
-            "train",
-            "training",
-            "val",
-            "valid",
-            "validation",
-            "test",
-            "eval",
-            "dev",
-            "epoch",
-            "step",
-            "batch",
-            "score",
-            "at",
-            "k",
-        ),
-        *(
-            "token",
-            "tokens",
-            "sequence",
-            "exact",
-            "small",
-            "medium",
-            "large",
-            "s",
-            "l",
-            "generator",
-            "discriminator",
-            "real",
-            "fake",
-        ),
+        *("samples", "binary", "none", "m", "all", "global", "swa", "epoch", "step", "batch", "score", "at", "k"),
+        *("token", "tokens", "sequence", "exact", "small", "medium", "large", "s", "l"),
+        *("generator", "discriminator", "real", "fake"),
     )
 )
 _WORD = re.compile(r"[^\W_]+")
@@ -108,7 +50,7 @@ def _readings(one: Series) -> Iterator[tuple[tuple[str | int, ...], str]]:
     if len(measures) != 1 or len(words) > 4 or "@" in one.tag:
         return
     for place, word in enumerate(words):
-        if word not in _MEASURES and word not in _KINDS:
+        if word not in _MEASURES and word not in _NO_CLASS and not is_split(word):
             yield (one.labels.get("split", ""), place, *words[:place], *words[place + 1 :]), word
 
 

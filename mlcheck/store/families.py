@@ -45,11 +45,9 @@ def _never() -> Pattern:
 def family_of(metric: str) -> str | None:
     """The family of a metric by its label (`top1_acc`): the first whose pattern matches; None where none does."""
     words = metric.replace("_", " ")
-    never = _never().search(words) is not None
+    if _never().search(words):
+        return None
     for family in known_families().values():
-        # What is said of one class is said beside the measure, and is what this family is of.
-        if never and family.name != PER_CLASS:
-            continue
         if family.metric.search(words) and not (family.unless and family.unless.search(words)):
             return family.name
     return None

@@ -13,6 +13,14 @@ from mlcheck.store.tables import Pattern
 LONGEST = 400
 """Characters of a tag that are looked at. Tags are untrusted: longer ones are no names, and matching them would cost time."""
 
+KINDS = frozenset(
+    (
+        *("macro", "micro", "weighted", "balanced", "mean", "avg", "average", "median", "min", "max", "std", "sum"),
+        *("total", "overall", "best", "final", "last", "top", "raw", "ema", "smooth", "smoothed", "running"),
+    )
+)
+"""Words for kinds of one quantity, which are no names of what it is measured on."""
+
 # `mAP50`, `APs` and `AdamW` stay whole or nearly so; `trainLoss`, `RPNLoss` and `LossG` come apart.
 _CAMEL = Pattern(r"(?<=[a-z]{2})(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
 _DOT = Pattern(r"(?<!\d)\.|\.(?!\d)")

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from mlcheck.records import replace
-from mlcheck.store.labels import is_split, normalise, take_split
+from mlcheck.store.labels import KINDS, is_split, normalise, take_split
 from mlcheck.store.roles import RoleOverride, assign
 from mlcheck.store.series import Series
 
@@ -22,13 +22,6 @@ _HELD = frozenset(
     )
 )
 _USED = frozenset({"known", "seen", "own", "inside", "internal", "familiar", "source", "base", "old"})
-_KINDS = frozenset(
-    (
-        *("macro", "micro", "weighted", "balanced", "mean", "avg", "average", "median", "min", "max", "std", "sum"),
-        *("total", "overall", "best", "final", "last", "top", "raw", "ema", "smooth", "smoothed", "running"),
-    )
-)
-"""Words for kinds of one quantity, which may be that of validation data too."""
 _ANY_HELD = re.compile("|".join(sorted(_HELD)), re.IGNORECASE)
 _TRAIN = ("train", "training", "fit", "learn", "tr", "trn")
 
@@ -67,7 +60,7 @@ def _beside_held(scalars: Sequence[Series]) -> dict[str, str]:
     for text in texts:
         for place, word in enumerate(text):
             base = (place, *text[:place], *text[place + 1 :])
-            if base in held and word.isalpha() and len(word) > 2 and not is_split(word) and word not in _KINDS:
+            if base in held and word.isalpha() and len(word) > 2 and not is_split(word) and word not in KINDS:
                 words.setdefault(word, set()).add(base)
     bare = {base[1:] for base in held}.intersection(texts)
     found = [word for word, bases in words.items() if bases == held]

@@ -1,7 +1,7 @@
 """A learning rate schedule that begins anew in the middle of its descent: a program that was started again without its scheduler's state.
 
-It leaves no other trace where the second process writes on in the same file. Warm restarts begin anew too, but at the end of a cycle, whose
-rate came down to next to nothing as a cosine or a line (Loshchilov and Hutter, SGDR, 2017), and most often several times.
+It leaves no other trace where the second process writes on in the same file. Warm restarts begin anew too, but at the end of a whole
+cosine, or of a line (Loshchilov and Hutter, SGDR, 2017), and most often several times.
 """
 
 import numpy as np

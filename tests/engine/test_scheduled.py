@@ -3,9 +3,10 @@
 import pytest
 
 from mlcheck import api
-from mlcheck.engine.bind import Binding, Combination, RuleScope
+from mlcheck.engine.bind import Binding, Combination
 from mlcheck.engine.context import RunContext
 from mlcheck.engine.rule import Rule
+from mlcheck.engine.scope import RuleScope
 from mlcheck.report import SourceStatus
 from mlcheck.store.build import build_run
 from mlcheck.store.series import Fact, Imported

@@ -201,10 +201,7 @@ class Gather:
         by_name = {normal(name): column for name, column in reversed(self.columns.items())}
         usable = self._counting(by_name, (*writer.steps, *writer.epochs))
         if not any(moves for moves, *_ in usable):
-            # `batches_done`, `outer_iter`: nobody can list them all. Such a name counts where its numbers only rise; a row of an
-            # evaluation may stand at the step of the row before. `total_steps` may be the number of all that there will be.
-            others = self._counting(by_name, filter(counts, by_name))
-            usable = [one for one in others if one[0] and _rises(one[-1])] or usable
+            usable = self._unlisted(by_name) or usable
         if not usable:
             if not writer.rows and self.columns:
                 notes.append("no column counts whole steps: the rows are counted")
@@ -214,13 +211,15 @@ class Gather:
         repeats = len(values) >= 2 * len(np.unique(values)) and bool((np.diff(values) >= 0).all())
         if normal(column.name) in writer.epochs and repeats:
             # Several rows an epoch, of which one alone would be left: `chunk` counts them all.
-            finer = (
-                one for one in self._counting(by_name, filter(counts, by_name)) if one[1] and _rises_always(one[-1])
-            )
-            _, _, column, rows, values = next(finer, usable[0])
+            _, _, column, rows, values = next((one for one in self._unlisted(by_name) if one[1]), usable[0])
         steps = np.full(self.rows, np.nan)
         steps[rows] = values
         return column.name, steps
+
+    def _unlisted(self, by_name: Mapping[str, _Column]) -> list[tuple[bool, bool, _Column, NDArray[np.intp], Floats]]:
+        # `batches_done`, `outer_iter`: nobody can list them all. Such a name counts where its numbers only rise; a row of an
+        # evaluation may stand at the step of the row before. `total_steps` may be the number of all that there will be.
+        return [one for one in self._counting(by_name, filter(counts, by_name)) if one[0] and _rises(one[-1])]
 
     def _counting(
         self, by_name: Mapping[str, _Column], names: Iterable[str]
@@ -346,10 +345,6 @@ def _parts(one: "_Source", codes: Ints, words: Sequence[str]) -> Iterator[tuple[
     groups = np.split(order, np.flatnonzero(np.diff(mine[order])) + 1) if len(order) else []
     for chosen in sorted(groups, key=lambda rows: int(rows[0])):
         yield words[mine[chosen[0]]], _Source(one.name, one.rows[chosen], one.values[chosen], one.steps, one.walls)
-
-
-def _rises_always(values: Floats) -> bool:
-    return len(values) > 1 and bool((np.diff(values) > 0).all())
 
 
 def _rises(values: Floats) -> bool:
