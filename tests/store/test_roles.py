@@ -57,7 +57,19 @@ def test_collection_decides_for_tensors() -> None:
 
 
 @pytest.mark.parametrize("collection", [None, "weights"])
-@pytest.mark.parametrize("tag", ["params/fc1.weight.grad", "weights/fc1.weight_grad", "fc1.weight.grad"])
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "params/fc1.weight.grad",
+        "weights/fc1.weight_grad",
+        "fc1.weight.grad",
+        "params.fc1.weight.grad",
+        "params.fc1.weight|grad",
+        "fc1.weight@grad",
+        "fc1.weight grad",
+        "grad|fc1.weight",
+    ],
+)
 def test_a_gradient_that_stands_among_the_weights(tag: str, collection: str | None) -> None:
     """Its layer is that of the weight, so that the two meet."""
     found = assign(tag, kind="tensor", hints=Hints(collection=collection))
