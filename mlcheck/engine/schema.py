@@ -96,8 +96,8 @@ class InputModel(Strict):
     run: Literal["self", "baseline"] = "self"
     match: Literal["any", "exact"] = "any"
     rows: Literal["live", "all"] = "live"
-    prefer: dict[str, str] = Field(default_factory=dict)
-    """Where several series fit, take only those with these labels, if there are any."""
+    prefer: dict[str, list[str]] = Field(default_factory=dict)
+    """Where several series fit, take only those with these labels, if there are any; of several values the first that is there."""
     optional: bool = False
     fallback: float | None = Field(None, alias="else")
     """The value of a missing optional input; NaN when left out."""
@@ -121,8 +121,9 @@ class InputModel(Strict):
             if key not in FILTER_LABELS:
                 hint = did_you_mean(key, [*INPUT_KEYS, *FILTER_LABELS])
                 raise ValueError(f"unknown key or label {key!r}" + (f"; {hint}" if hint else ""))
-            values = value if isinstance(value, list) else [value]
-            labels[key] = [str(one).lower() if isinstance(one, bool) else str(one) for one in values]
+            labels[key] = _values(value)
+        if isinstance(known.get("prefer"), dict):
+            known["prefer"] = {label: _values(value) for label, value in known["prefer"].items()}
         return {**known, "labels": labels}
 
     @field_validator("role")
@@ -148,6 +149,12 @@ class InputModel(Strict):
                     hint = did_you_mean(value, known) or "known: " + ", ".join(known)
                     raise ValueError(f"no {label} {value!r}; {hint}")
         return labels
+
+
+def _values(value: Any) -> list[str]:
+    """What a label may be, as it is written: one value or a list of them."""
+    values = value if isinstance(value, list) else [value]
+    return [str(one).lower() if isinstance(one, bool) else str(one) for one in values]
 
 
 class SeverityByRole(BaseModel):

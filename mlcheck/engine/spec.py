@@ -35,7 +35,7 @@ class InputSpec:
     run: Literal["self", "baseline"]
     match: Literal["any", "exact"]
     rows: Literal["live", "all"]
-    prefer: Mapping[str, str]
+    prefer: Mapping[str, Sequence[str]]
     optional: bool
     fallback: float | None
     labels: Mapping[str, Sequence[str]]
