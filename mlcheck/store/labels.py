@@ -208,7 +208,8 @@ _SMOOTHED = Pattern(
     need=("any", ("ema", "smooth", "moving ", " avg")),
 )
 _LOADER = Pattern(
-    r"/dataloader idx (\d+)$|^(?P<set>\d+) (?=[a-z])", need=("any", ("idx ", *(f"{digit} " for digit in range(10))))
+    r"/dataloader idx (\d+)$|^(?P<set>\d+)[ /](?=[a-z])",
+    need=("any", ("idx ", *(f"{digit}{end}" for digit in range(10) for end in " /"))),
 )
 _PERPLEXITY = Pattern(r"(?:^|.*[ /])(?:ppl|perplexity)$", need=("any", ("ppl", "perplexity")))
 

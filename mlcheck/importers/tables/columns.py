@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlcheck.importers.tables.cells import Numbers
-from mlcheck.importers.tables.writers import Writer, counts, normal
+from mlcheck.importers.tables.counting import counts, rises
+from mlcheck.importers.tables.writers import Writer, normal
 from mlcheck.records import dataclass, field, replace
 from mlcheck.store.series import Floats, Hints, Ints, RawSeries
 
@@ -219,7 +220,7 @@ class Gather:
     def _unlisted(self, by_name: Mapping[str, _Column]) -> list[tuple[bool, bool, _Column, NDArray[np.intp], Floats]]:
         # `batches_done`, `outer_iter`: nobody can list them all. Such a name counts where its numbers only rise; a row of an
         # evaluation may stand at the step of the row before. `total_steps` may be the number of all that there will be.
-        return [one for one in self._counting(by_name, filter(counts, by_name)) if one[0] and _rises(one[-1])]
+        return [one for one in self._counting(by_name, filter(counts, by_name)) if one[0] and rises(one[-1])]
 
     def _counting(
         self, by_name: Mapping[str, _Column], names: Iterable[str]
@@ -345,12 +346,6 @@ def _parts(one: "_Source", codes: Ints, words: Sequence[str]) -> Iterator[tuple[
     groups = np.split(order, np.flatnonzero(np.diff(mine[order])) + 1) if len(order) else []
     for chosen in sorted(groups, key=lambda rows: int(rows[0])):
         yield words[mine[chosen[0]]], _Source(one.name, one.rows[chosen], one.values[chosen], one.steps, one.walls)
-
-
-def _rises(values: Floats) -> bool:
-    """Whether numbers never fall, and most are above the one before."""
-    gaps = np.diff(values)
-    return bool((gaps >= 0).all()) and 2 * int((gaps > 0).sum()) >= len(gaps)
 
 
 def _rows(count: int) -> str:

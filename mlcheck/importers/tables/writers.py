@@ -83,28 +83,6 @@ def normal(name: str) -> str:
     return _BLANKS.sub("_", name.strip().lower())
 
 
-def _word(words: str) -> re.Pattern[str]:
-    return re.compile(rf"(?:^|[_/.])(?:{'|'.join(words.split())})(?:$|[_/.])")
-
-
-_COUNTS = _word(
-    "steps? iters? iterations? (?:mini)?batch(?:es)? epochs? updates? rounds? pass(?:es)? chunks? ticks? kimgs?"
-    " seen consumed processed"
-)
-_MEASURES = _word(
-    "size per left remaining time secs? seconds rate limit max min length warm_?up lr loss acc accuracy patience best every freq"
-    " skip(?:ped)?"
-)
-"""Words beside which such a name measures or limits something else: `batch_size`, `steps_per_second`, `epochs_left`."""
-
-
-@lru_cache(maxsize=1 << 12)
-def counts(name: str) -> bool:
-    """Whether a column's name, in the form of `normal`, says that it counts steps, without being one of those that are known."""
-    own = name.rpartition("/")[2]
-    return _COUNTS.search(own) is not None and _MEASURES.search(own) is None
-
-
 def writer_of(file_name: str, names: Sequence[str], parents: str = "") -> Writer:
     """The first writer that a table fits by its file's name and its columns, else the generic one.
 

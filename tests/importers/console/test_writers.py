@@ -336,6 +336,14 @@ def test_lightgbm(tmp_path: Path) -> None:
     assert found["valid_1/multi_logloss"] == [(10, 0.95), (20, 0.85), (30, 0.8)]
 
 
+def test_lightgbm_behind_what_a_logger_puts_before_it(tmp_path: Path) -> None:
+    for before in ("[LightGBM] [Info] ", "2026-11-22 10:00:01,123 - INFO - "):
+        text = "".join(f"{before}[{n}]\ttraining's auc: 0.9{n}\tvalid_0's auc: 0.8{n}\n" for n in range(1, 5))
+        found = of(tmp_path, text)
+        assert found["training/auc"] == [(n, pytest.approx(0.9 + n / 100)) for n in range(1, 5)]
+        assert found["valid_0/auc"] == [(n, pytest.approx(0.8 + n / 100)) for n in range(1, 5)]
+
+
 def test_catboost(tmp_path: Path) -> None:
     text = (
         "Learning rate set to 0.05\n"

@@ -228,6 +228,7 @@ def test_a_file_named_by_its_split(tmp_path: Path) -> None:
         ("outer_iter", None),
         ("chunk", None),
         ("pass", None),
+        ("stage", None),
         ("num_epochs_done", "epoch"),
         ("samples_seen", None),
         ("seen", None),
