@@ -23,7 +23,7 @@ from mlcheck.store.cache.place import LIMIT
 from mlcheck.store.series import Imported
 from mlcheck.store.tensors.request import Request
 
-FORMAT = 2
+FORMAT = 3
 """Raised whenever an importer or the store would make something else of the same file."""
 _INDEX = b"mlcheck"
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from mlcheck.records import dataclass, replace
 from mlcheck.store.series import Hints, RawSeries
 from mlcheck.store.tensors.classes import ClassCounter
+from mlcheck.store.tensors.importances import Importances, named
 from mlcheck.store.tensors.keys import Wanted, wanted
 from mlcheck.store.tensors.layout import BATCHED, NO_LAYOUT, Layout, layout
 from mlcheck.store.tensors.queue import SMALL, Memory, Queues, measure_alone
@@ -37,6 +38,7 @@ class TensorCollector:
         self._queues = Queues()
         self._problems: list[str] = []
         self._classes = ClassCounter(request.asks("class_count"), request.asks("confusion"))
+        self._importances = Importances()
 
     def track(self, tag: str, hints: Hints | None = None) -> "Track":
         """One tensor over steps; the same tag, mode and worker give the same one, with the hints that it was first given."""
@@ -49,7 +51,8 @@ class TensorCollector:
             if table is None:
                 table = self._tables[plan.keys] = Table(wanted(plan.keys).columns)
             memory = Memory(len(self._tracks))
-            found = Track(tag, hints, plan, memory, table, self._queues, self._classes, self._problems)
+            facts = (self._classes, self._importances)
+            found = Track(tag, hints, plan, memory, table, self._queues, facts, self._problems)
             self._tracks[key] = found
         return found
 
@@ -59,7 +62,7 @@ class TensorCollector:
         rows = {owner: found for table in self._tables.values() for owner, found in table.by_tensor()}
         tracks = enumerate(self._tracks.values())
         tensors = [track.series(rows[number]) for number, track in tracks if number in rows]
-        return (*tensors, *self._classes.series())
+        return (*tensors, *self._classes.series(), *self._importances.series())
 
     def problems(self) -> tuple[str, ...]:
         """What could not be measured and why, at most a line for each tensor and reason. Complete after `series`."""
@@ -77,15 +80,16 @@ class Track:
         memory: Memory,
         table: Table,
         queues: Queues,
-        classes: ClassCounter,
+        facts: tuple[ClassCounter, Importances],
         problems: list[str],
     ) -> None:
         self._tag, self._hints, self._role = tag, hints, plan.role
         self._wanted, self._table, self._queues, self._problems = wanted(plan.keys), table, queues, problems
         self._memory = memory
-        self._counts = classes.counts(plan.role)
-        self._classes = classes
-        self.needed = self._wanted.values or self._counts
+        self._classes, self._importances = facts
+        self._counts = self._classes.counts(plan.role)
+        self._weighs = named(tag) is not None
+        self.needed = self._wanted.values or self._counts or self._weighs
         """False: nothing is asked of its values, and `add_unread` says as much as `add`."""
         self._shape: tuple[int, ...] | None = None
         self._dtype: np.dtype[np.generic] | None = None
@@ -103,6 +107,8 @@ class Track:
             self._take_form(step, values.shape, values.dtype, _name(values.dtype))
         if self._counts:
             self._classes.add(self._role, self._tag, self._hints, step, wall_time, values)
+        if self._weighs:
+            self._importances.add(self._tag, self._hints, step, wall_time, values)
         if self._wanted.values:
             self._measure(step, wall_time, _flat(values))
         else:
@@ -120,7 +126,7 @@ class Track:
         """
         asked, memory = self._wanted, self._memory
         waits = memory.place >= 0 or memory.previous is not None
-        if self._counts or not asked.values or (asked.before and waits) or not len(steps):
+        if self._counts or self._weighs or not asked.values or (asked.before and waits) or not len(steps):
             return None
         self._take_form(int(steps[0]), stored.shape, stored.dtype, _name(stored.dtype))
         return Pending(self, steps, wall_times, stored, ends, asked, self._layout)
