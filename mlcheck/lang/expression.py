@@ -8,7 +8,7 @@ from mlcheck.records import dataclass
 
 MAX_CHARACTERS = 4000
 """Longest text of one expression or template."""
-MAX_NODES = 400
+MAX_NODES = 500
 """Most nodes of an expression after `let` is expanded (language.md)."""
 MAX_NESTING = 50
 """Deepest nesting within one text."""

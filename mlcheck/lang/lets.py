@@ -40,7 +40,7 @@ class Lets:
     """Uses of each let once expanded."""
 
     def check(self, expression: Expression) -> None:
-        """Raise LanguageError when the expression is too large (400 nodes, 100 levels) once its lets are put in."""
+        """Raise LanguageError when the expression is too large (500 nodes, 100 levels) once its lets are put in."""
         size = _size(expression.root, self.sizes)
         # Each let is evaluated once however often it is named, so it counts once: the limit bounds the work.
         nodes = size.nodes + sum(self.sizes[name].nodes for name in size.lets)
