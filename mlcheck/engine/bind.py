@@ -57,10 +57,11 @@ def matching(context: RunContext, spec: InputSpec, key: str | None) -> list[Seri
         if has_labels(series, spec.labels) and len(series) and (key is None or context.has(series, key)):
             found.append(series)
     # One preference after the other: of what is left after the first, the second takes those that it prefers.
-    for label, value in ((label, value) for label, values in spec.prefer.items() for value in values):
-        preferred = [s for s in found if s.labels.get(label) == value]
-        joins = [join_labels(s) for s in preferred]
-        found = [s for s in found if s in preferred or join_labels(s) not in joins]
+    for label, values in spec.prefer.items():
+        for value in values:
+            preferred = [s for s in found if s.labels.get(label) == value]
+            joins = [join_labels(s) for s in preferred]
+            found = [s for s in found if s in preferred or join_labels(s) not in joins]
     return found
 
 

@@ -13,9 +13,10 @@ import numpy as np
 
 from mlcheck.importers.smdebug.saved import Saved
 from mlcheck.importers.stated import FACTS_KEPT, LONGEST_KEY, LONGEST_VALUE
-from mlcheck.importers.trees.forest import LEAF, Malformed, Size, deepest, importance, reached, size_series
+from mlcheck.importers.trees.forest import LEAF, Malformed, Size, deepest, reached, size_series
 from mlcheck.records import dataclass, field, replace
 from mlcheck.store.series import Fact, Hints, RawSeries
+from mlcheck.store.tensors.importances import importance
 
 TREES, IMPORTANCE, SETTINGS = "trees/", "feature_importance/", "hyperparameters/"
 _MEAN_SHAP = "average_shap"

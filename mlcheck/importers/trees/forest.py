@@ -7,6 +7,7 @@ import numpy as np
 
 from mlcheck.records import dataclass
 from mlcheck.store.series import Floats, Hints, Ints, RawSeries
+from mlcheck.store.tensors.importances import importance
 
 LEAF = -1
 
@@ -119,28 +120,3 @@ def _importance(kind: str, weight: float, gain: float, cover: float) -> float:
         return weight
     total = gain if kind.endswith("gain") else cover
     return total if kind.startswith("total_") or not weight else total / weight
-
-
-def importance(
-    group: str,
-    feature: str,
-    steps: Sequence[int],
-    values: Sequence[float],
-    wall_times: Sequence[float] | None = None,
-    hints: Hints | None = None,
-) -> RawSeries:
-    """The importance of one feature over rounds, in the column `value`."""
-    known = np.full(len(steps), np.nan) if wall_times is None else np.array(wall_times, dtype=np.float64)
-    return RawSeries(
-        f"feature_importance/{group}/{feature}",
-        "fact",
-        np.array(steps, dtype=np.int64),
-        known,
-        {"value": np.array(values, dtype=np.float64)},
-        Hints(
-            collection="feature_importance",
-            mode=hints.mode if hints else None,
-            worker=hints.worker if hints else None,
-            labels=(("feature", feature), ("group", group)),
-        ),
-    )

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from mlcheck.records import dataclass, replace
 from mlcheck.store.series import Hints, RawSeries
 from mlcheck.store.tensors.classes import ClassCounter
-from mlcheck.store.tensors.importances import Importances, named
+from mlcheck.store.tensors.importances import ROLE, Importances
 from mlcheck.store.tensors.keys import Wanted, wanted
 from mlcheck.store.tensors.layout import BATCHED, NO_LAYOUT, Layout, layout
 from mlcheck.store.tensors.queue import SMALL, Memory, Queues, measure_alone
@@ -88,7 +88,8 @@ class Track:
         self._memory = memory
         self._classes, self._importances = facts
         self._counts = self._classes.counts(plan.role)
-        self._weighs = named(tag) is not None
+        self._labels = plan.labels
+        self._weighs = plan.role == ROLE
         self.needed = self._wanted.values or self._counts or self._weighs
         """False: nothing is asked of its values, and `add_unread` says as much as `add`."""
         self._shape: tuple[int, ...] | None = None
@@ -108,7 +109,7 @@ class Track:
         if self._counts:
             self._classes.add(self._role, self._tag, self._hints, step, wall_time, values)
         if self._weighs:
-            self._importances.add(self._tag, self._hints, step, wall_time, values)
+            self._importances.add(self._tag, self._labels, self._hints, step, wall_time, values)
         if self._wanted.values:
             self._measure(step, wall_time, _flat(values))
         else:

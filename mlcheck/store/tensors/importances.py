@@ -1,72 +1,72 @@
-"""The importance of features as they are dumped by hand: a vector of all features, or a tensor of one value for each.
+"""The importance of features, as facts: of a model's trees, and as it is dumped by hand.
 
-`feature_importance/gain` of shape (features,), `feature_importances`, `feature_importance/age` of shape () or (1,): as scikit-learn's
-`feature_importances_` and what XGBoost and LightGBM give are written to a file.
+By hand it is a vector of all features (`feature_importance/gain` of shape (features,), `feature_importances_` of scikit-learn) or a tensor
+of one value for each (`feature_importance/age` of shape () or (1,)); roles.toml knows the names.
 """
 
-import re
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from mlcheck.store.series import Hints, RawSeries
 from mlcheck.store.tensors.scratch import Values
 
+ROLE = "feature_importance"
 MOST_FEATURES = 10_000
 """A longer vector is no list of features, but something else under their name."""
-_KINDS = "gain|weight|split|cover|total_gain|total_cover|permutation|shap"
-_NAME = re.compile(
-    rf"(?:^|[/.])feature[ _-]?importances?_?(?:[/.:](?P<kind>{_KINDS}))?(?:[/.:](?P<feature>[^/]{{1,200}}))?$",
-    re.IGNORECASE,
-)
 _USUAL = "gain"
 """What rules ask for, and what is meant where nothing else is said: `feature_importances_` of scikit-learn is a gain."""
 
 
-def named(tag: str) -> tuple[str, str | None] | None:
-    """The kind of importance and the feature that a tensor's name states; None for the name of anything else."""
-    # A dump has twenty thousand names, of which none may be one of these.
-    if "mportance" not in tag and "IMPORTANCE" not in tag:
-        return None
-    found = _NAME.search(tag)
-    return ((found["kind"] or _USUAL).lower(), found["feature"]) if found else None
+def importance(
+    group: str,
+    feature: str,
+    steps: Sequence[int],
+    values: Sequence[float],
+    wall_times: Sequence[float] | None = None,
+    hints: Hints | None = None,
+) -> RawSeries:
+    """The importance of one feature over rounds or steps, in the column `value`; mode and worker are those of `hints`."""
+    known = np.full(len(steps), np.nan) if wall_times is None else np.array(wall_times, dtype=np.float64)
+    return RawSeries(
+        f"{ROLE}/{group}/{feature}",
+        "fact",
+        np.array(steps, dtype=np.int64),
+        known,
+        {"value": np.array(values, dtype=np.float64)},
+        Hints(
+            collection=ROLE,
+            mode=hints.mode if hints else None,
+            worker=hints.worker if hints else None,
+            labels=(("feature", feature), ("group", group)),
+        ),
+    )
 
 
 class Importances:
-    """Takes the tensors whose names say that they hold the importance of features."""
+    """Takes the tensors whose role is the importance of features."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, str, str | None, str | None], tuple[list[int], list[float], list[float]]] = {}
+        self._found: dict[tuple[str, str, Hints], tuple[list[int], list[float], list[float]]] = {}
 
-    def add(self, tag: str, hints: Hints, step: int, wall_time: float, values: Values) -> None:
-        """One step of a tensor that `named` knows: one value, or one for each feature; what has another form is left out."""
-        known = named(tag)
-        if known is None or values.size > MOST_FEATURES or values.ndim > 1 + (values.size == 1):
+    def add(
+        self, tag: str, labels: Mapping[str, str], hints: Hints, step: int, wall_time: float, values: Values
+    ) -> None:
+        """One step of a tensor with its labels: one value, or one for each feature. What has another form is left out."""
+        feature = labels.get("feature")
+        if values.size > MOST_FEATURES or (values.size != 1 and (values.ndim != 1 or feature is not None)):
             return
-        kind, feature = known
-        if feature is not None and values.size != 1:
-            return
-        names = [feature] if feature is not None else [f"f{place}" for place in range(values.size)]
+        lone = values.size == 1
+        names = [feature or tag.rpartition("/")[2]] if lone else [f"f{place}" for place in range(values.size)]
         for name, value in zip(names, values.reshape(-1).astype(np.float64).tolist(), strict=True):
-            rows = self._found.setdefault((kind, name, hints.mode, hints.worker), ([], [], []))
-            rows[0].append(step)
-            rows[1].append(wall_time)
-            rows[2].append(value)
+            steps, walls, found = self._found.setdefault((labels.get("group", _USUAL), name, hints), ([], [], []))
+            steps.append(step)
+            walls.append(wall_time)
+            found.append(value)
 
     def series(self) -> tuple[RawSeries, ...]:
-        """The facts `feature_importance`: one for each feature, with the labels feature and group, its kind."""
+        """The facts `feature_importance`: one for each feature, with the labels feature and group, the kind of importance."""
         return tuple(
-            RawSeries(
-                f"feature_importance/{kind}/{feature}",
-                "fact",
-                np.array(steps, dtype=np.int64),
-                np.array(walls, dtype=np.float64),
-                {"value": np.array(values, dtype=np.float64)},
-                Hints(
-                    collection="feature_importance",
-                    mode=mode,
-                    worker=worker,
-                    labels=(("feature", feature), ("group", kind)),
-                ),
-            )
-            for (kind, feature, mode, worker), (steps, walls, values) in self._found.items()
+            importance(group, feature, steps, values, walls, hints)
+            for (group, feature, hints), (steps, walls, values) in self._found.items()
         )
