@@ -2,7 +2,8 @@
 
 Such a word counts only where the same tag stands under a word of the other side, and where no tag of the run names validation or test
 data plainly. Where one does, and none names training data, any one word that stands in the place of the plain one in all those tags is
-that of training: `rmse_observed` beside `rmse_heldout`.
+that of training: `rmse_observed` beside `rmse_heldout`. Where training data alone are named, the one word that stands in their place in
+all their tags, of two quantities at least, is that of what was held out: `xent.audit` and `hits.audit` beside `xent.fit` and `hits.fit`.
 """
 
 import re
@@ -24,6 +25,12 @@ _HELD = frozenset(
 _USED = frozenset({"known", "seen", "own", "inside", "internal", "familiar", "source", "base", "old"})
 _ANY_HELD = re.compile("|".join(sorted(_HELD)), re.IGNORECASE)
 _TRAIN = ("train", "training", "fit", "learn", "tr", "trn")
+# What is told of the training data themselves, or of models and batches of another kind, stands beside them as held-out data do.
+_NO_DATA = KINDS | frozenset(
+    "epoch step batch minibatch iter iteration global local current cumulative window recent"
+    " student teacher target online clean adv adversarial aug augmented labeled unlabeled"
+    " generator discriminator critic actor policy value aux auxiliary regularized penalized".split()
+)
 
 
 def with_paired_splits(series: Sequence[Series], overrides: Sequence[RoleOverride] = ()) -> list[Series]:
@@ -33,6 +40,9 @@ def with_paired_splits(series: Sequence[Series], overrides: Sequence[RoleOverrid
     if splits & {"val", "test"}:
         words = {} if "train" in splits else _beside_held(scalars)
         return [_renamed(one, words, overrides) if words and one.kind == "scalar" else one for one in series]
+    words = _beside_train(scalars)
+    if words:
+        return [_renamed(one, words, overrides) if one.kind == "scalar" else one for one in series]
     if not _ANY_HELD.search("\n".join(_whole(one) for one in scalars)):
         return list(series)
     texts = {tuple(re.split(r"[ /]", normalise(_whole(one)))) for one in scalars}
@@ -65,6 +75,25 @@ def _beside_held(scalars: Sequence[Series]) -> dict[str, str]:
     bare = {base[1:] for base in held}.intersection(texts)
     found = [word for word, bases in words.items() if bases == held]
     return {found[0]: "train"} if len(words) == len(found) == 1 and not bare else {}
+
+
+def _beside_train(scalars: Sequence[Series]) -> dict[str, str]:
+    """The word for held-out data, if a single one stands in the place of the word for training in every tag that has that."""
+    texts = [tuple(re.split(r"[ /]", normalise(_whole(one)))) for one in scalars]
+    places = [(place, *text[:place], *text[place + 1 :], word) for text in texts for place, word in enumerate(text)]
+    words: dict[int | str, set[tuple[int | str, ...]]] = {}
+    for *base, word in places:
+        words.setdefault(word, set()).add(tuple(base))
+    used = [word for word in _TRAIN if len(words.get(word, ())) > 1]
+    if len(used) != 1:
+        return {}
+    bases = words[used[0]]
+    found = [
+        word
+        for word, those in words.items()
+        if those >= bases and word != used[0] and str(word).isalpha() and len(str(word)) > 2 and word not in _NO_DATA
+    ]
+    return {str(found[0]): "val", used[0]: "train"} if len(found) == 1 else {}
 
 
 def _whole(one: Series) -> str:

@@ -90,3 +90,31 @@ def test_the_only_word_in_the_place_of_validation(tags: tuple[str, ...], expecte
 )
 def test_no_word_for_training(tags: tuple[str, ...], name: str) -> None:
     assert splits(*tags)[name][1] is None
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        ("xent.fit", "xent.audit", "hits.fit", "hits.audit", "lr"),
+        ("train/xent", "city/xent", "train/hits", "city/hits", "city/seconds"),
+    ],
+)
+def test_the_only_word_in_the_place_of_training(tags: tuple[str, ...]) -> None:
+    found = [split for _, split in splits(*tags).values()]
+    assert found[:4] in (["train", "val", "train", "val"], ["val", "train", "val", "train"])
+
+
+@pytest.mark.parametrize(
+    ("tags", "name"),
+    [
+        # One quantity is too little: its part may be told beside it.
+        (("train/loss", "city/loss", "train/acc"), "city/loss"),
+        # Two such words: parts of the data, or of the model.
+        (("train/loss", "city/loss", "lake/loss", "train/acc", "city/acc", "lake/acc"), "city/loss"),
+        # Of training, too.
+        (("train/loss", "epoch/loss", "train/acc", "epoch/acc"), "epoch/loss"),
+        (("train/loss", "teacher/loss", "train/acc", "teacher/acc"), "teacher/loss"),
+    ],
+)
+def test_no_word_for_held_out_data(tags: tuple[str, ...], name: str) -> None:
+    assert splits(*tags)[name][1] != "val"

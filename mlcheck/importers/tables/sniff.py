@@ -202,7 +202,7 @@ def _why_not(found: Look, sample: Contents, stem: str) -> str | None:
         return None
     is_history = found.form == "history"
     if table.step is None and not is_history and not _is_of_epochs(table):
-        return "a table without a step-like column (step, epoch, iteration, …)"
+        return "a table without a step-like column: call the one that counts `step`, `epoch` or `iteration`"
     if not table.series:
         return "a table without a column of numbers beside its step"
     columns = len(sample.gather.columns)

@@ -34,7 +34,7 @@ def test_a_data_set_is_no_run_and_says_why(tmp_path: Path) -> None:
     result = discover([str(tmp_path)])
     assert result.runs == []
     assert {one.path: one.reason for one in result.ignored} == {
-        "train.csv": "a table without a step-like column (step, epoch, iteration, …)",
+        "train.csv": "a table without a step-like column: call the one that counts `step`, `epoch` or `iteration`",
         "package.json": "no run data",
     }
     named = discover([str(tmp_path / "train.csv")])
