@@ -26,10 +26,10 @@ _USED = frozenset({"known", "seen", "own", "inside", "internal", "familiar", "so
 _ANY_HELD = re.compile("|".join(sorted(_HELD)), re.IGNORECASE)
 _TRAIN = ("train", "training", "fit", "learn", "tr", "trn")
 # What is told of the training data themselves, or of models and batches of another kind, stands beside them as held-out data do.
-_NO_DATA = KINDS | frozenset(
-    "epoch step batch minibatch iter iteration global local current cumulative window recent"
-    " student teacher target online clean adv adversarial aug augmented labeled unlabeled"
-    " generator discriminator critic actor policy value aux auxiliary regularized penalized".split()
+_NO_DATA = re.compile(
+    "epoch|step|batch|minibatch|iter|iteration|global|local|current|cumulative|window|recent"
+    "|student|teacher|target|online|clean|adv|adversarial|aug|augmented|labeled|unlabeled"
+    "|generator|discriminator|critic|actor|policy|value|aux|auxiliary|regularized|penalized"
 )
 
 
@@ -88,12 +88,12 @@ def _beside_train(scalars: Sequence[Series]) -> dict[str, str]:
     if len(used) != 1:
         return {}
     bases = words[used[0]]
-    found = [
-        word
-        for word, those in words.items()
-        if those >= bases and word != used[0] and str(word).isalpha() and len(str(word)) > 2 and word not in _NO_DATA
-    ]
+    found = [word for word, those in words.items() if those >= bases and word != used[0] and _may_be_data(str(word))]
     return {str(found[0]): "val", used[0]: "train"} if len(found) == 1 else {}
+
+
+def _may_be_data(word: str) -> bool:
+    return word.isalpha() and len(word) > 2 and word not in KINDS and not _NO_DATA.fullmatch(word)
 
 
 def _whole(one: Series) -> str:
