@@ -14,6 +14,7 @@ from mlcheck.records import replace
 from mlcheck.store.labels import KINDS, is_split, normalise, take_split
 from mlcheck.store.roles import RoleOverride, assign
 from mlcheck.store.series import Series
+from mlcheck.store.tables import Pattern
 
 _HELD = frozenset(
     (
@@ -26,10 +27,10 @@ _USED = frozenset({"known", "seen", "own", "inside", "internal", "familiar", "so
 _ANY_HELD = re.compile("|".join(sorted(_HELD)), re.IGNORECASE)
 _TRAIN = ("train", "training", "fit", "learn", "tr", "trn")
 # What is told of the training data themselves, or of models and batches of another kind, stands beside them as held-out data do.
-_NO_DATA = re.compile(
-    "epoch|step|batch|minibatch|iter|iteration|global|local|current|cumulative|window|recent"
+_NO_DATA = Pattern(
+    "(?:epoch|step|batch|minibatch|iter|iteration|global|local|current|cumulative|window|recent"
     "|student|teacher|target|online|clean|adv|adversarial|aug|augmented|labeled|unlabeled"
-    "|generator|discriminator|critic|actor|policy|value|aux|auxiliary|regularized|penalized"
+    "|generator|discriminator|critic|actor|policy|value|aux|auxiliary|regularized|penalized)$"
 )
 
 
@@ -93,7 +94,7 @@ def _beside_train(scalars: Sequence[Series]) -> dict[str, str]:
 
 
 def _may_be_data(word: str) -> bool:
-    return word.isalpha() and len(word) > 2 and word not in KINDS and not _NO_DATA.fullmatch(word)
+    return word.isalpha() and len(word) > 2 and word not in KINDS and not _NO_DATA.match(word)
 
 
 def _whole(one: Series) -> str:
