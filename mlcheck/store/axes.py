@@ -30,8 +30,8 @@ def with_axes(series: Sequence[Series]) -> list[Series]:
         return _saved_by_epoch(series)
     longest = max(dense, key=lambda one: int(one.steps.max()))
     last, span = int(longest.steps.max()), _span(longest)
-    series = [_placed(one, longest, last, span) for one in series]
-    tensors = [one for one in on_steps if one.kind == "tensor"]
+    series = _saved_by_epoch([_placed(one, longest, last, span) for one in series])
+    tensors = [one for one in series if one.kind == "tensor" and one.axis == "step" and len(one) > 1 and _counts(one)]
     return _beside_tensors(series, tensors, last) if tensors else series
 
 
@@ -51,19 +51,32 @@ FEWEST_SAVES = 3
 
 
 def _saved_by_epoch(series: Sequence[Series]) -> list[Series]:
-    """Where all scalars stand at epochs and tensors were saved at numbers that end where the epochs end, those numbers are epochs."""
-    epochs = [int(edge) for one in series if one.kind == "scalar" and _counts(one) and len(one) for edge in _edges(one)]
-    if not epochs or any(one.kind == "scalar" and one.axis != "epoch" and _counts(one) for one in series):
-        return list(series)
-    first, last = min(epochs), max(epochs)
-    return [
-        replace(
-            one, labels={**one.labels, "axis": "epoch"}, reason=f"{one.reason}; saved up to {last:,}, the last epoch"
-        )
-        if one.kind == "tensor" and one.axis == "step" and len(one) >= FEWEST_SAVES and _ends_with(one, first, last)
-        else one
-        for one in series
-    ]
+    """Where all scalars stand at epochs and tensors were saved at numbers that end where the epochs end, those numbers are epochs.
+
+    Of the tensors of a directory the scalars of that directory decide, where it has some: Keras writes histograms beside `epoch_loss`
+    in `train`, and in `validation` `evaluation_loss_vs_iterations`.
+    """
+    scalars = [one for one in series if one.kind == "scalar" and _counts(one) and len(one)]
+    epochs = {part: _epochs([one for one in scalars if one.part == part]) for part in {one.part for one in scalars}}
+    all_epochs = _epochs(scalars)
+    return [_saved(one, epochs.get(one.part, all_epochs)) for one in series]
+
+
+def _epochs(scalars: Sequence[Series]) -> tuple[int, int] | None:
+    """The first and the last epoch, where all of them stand at epochs."""
+    if not scalars or any(one.axis != "epoch" for one in scalars):
+        return None
+    edges = [_edges(one) for one in scalars]
+    return min(first for first, _ in edges), max(last for _, last in edges)
+
+
+def _saved(one: Series, epochs: tuple[int, int] | None) -> Series:
+    if epochs is None or one.kind != "tensor" or one.axis != "step" or len(one) < FEWEST_SAVES:
+        return one
+    if not _ends_with(one, *epochs):
+        return one
+    reason = f"{one.reason}; saved up to {epochs[1]:,}, the last epoch"
+    return replace(one, labels={**one.labels, "axis": "epoch"}, reason=reason)
 
 
 def _edges(one: Series) -> tuple[int, int]:

@@ -26,6 +26,8 @@ _PARAM = Pattern(
     r")$",
     re.IGNORECASE,
 )
+# Networks by hand: W1 and b1 are of the first layer.
+_BY_HAND = Pattern(r"^(?:(?P<weight>w)|(?P<bias>b))_?(?P<number>\d+)$", re.IGNORECASE)
 _RECURRENT = Pattern(r"^(?:weight|bias)_((?:ih|hh)_l\d+(?:_reverse)?)$", re.IGNORECASE)
 _INDEX = Pattern(r"(?<=[A-Za-z])[_:]\d+$")
 _SUFFIX = Pattern(r"(?:[/_]hist(?:ogram)?|:\d+)$", re.IGNORECASE)
@@ -45,6 +47,9 @@ def split_parameter(name: str) -> Parameter:
     text = once(_SUFFIX.sub("", name.strip("/")))
     separator = max(text.rfind("/"), text.rfind("."))
     layer, last = text[: max(separator, 0)], text[separator + 1 :]
+    by_hand = _BY_HAND.match(last)
+    if by_hand:
+        return Parameter(f"{text[: separator + 1]}layer{by_hand['number']}", "weight" if by_hand["weight"] else "bias")
     found = _PARAM.match(last) or _PARAM.match(_INDEX.sub("", last))
     if not found:
         return Parameter(text, None)

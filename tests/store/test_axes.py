@@ -84,3 +84,17 @@ def test_a_scalar_on_steps_tells_what_saves_count() -> None:
     dumped = imported(raw("weights/fc1", range(25), kind="tensor", wall=float("nan")), path="dump.h5")
     run = build_run("run", "run", [("", logged), ("", dumped)])
     assert by_tag(run.series, "weights/fc1").axis == "step"
+
+
+def test_saves_beside_epochs_where_another_directory_counts_iterations() -> None:
+    """Keras writes histograms each second epoch beside `epoch_loss`, and `evaluation_loss_vs_iterations` for validation."""
+    train = imported(
+        raw("epoch_loss", range(20), wall=2.0),
+        raw("dense/kernel/histogram", range(0, 20, 2), kind="tensor", wall=4.0),
+        path="train/events",
+    )
+    validation = imported(
+        raw("epoch_loss", range(20), wall=2.0), raw("evaluation_loss_vs_iterations", range(12, 241, 12), wall=2.0)
+    )
+    run = build_run("run", "run", [("train", train), ("validation", validation)])
+    assert by_tag(run.series, "train/dense/kernel/histogram").axis == "epoch"
