@@ -18,16 +18,16 @@ class Parameter(NamedTuple):
 _PARAM = Pattern(
     r"^(?:"
     r"(?P<weight>weights?|kernels?|w|(?:recurrent|depthwise|pointwise)_kernel|embeddings?|in_proj_weight|weight_[gv]|lora_[ab]"
-    r"|weight_(?:ih|hh)_l\d+(?:_reverse)?)"
-    r"|(?P<bias>bias|biases|b|in_proj_bias|bias_(?:ih|hh)_l\d+(?:_reverse)?)"
+    r"|weight_(?:ih|hh)_l\d+(?:_reverse)?|coefs?_?)"
+    r"|(?P<bias>bias|biases|b|in_proj_bias|bias_(?:ih|hh)_l\d+(?:_reverse)?|intercepts?_?)"
     r"|(?P<scale>gamma|scale)"
     r"|(?P<shift>beta|shift|offset)"
     r"|(?P<stat>moving_mean|moving_var(?:iance)?|running_mean|running_var|num_batches_tracked)"
     r")$",
     re.IGNORECASE,
 )
-# Networks by hand: W1 and b1 are of the first layer.
-_BY_HAND = Pattern(r"^(?:(?P<weight>w)|(?P<bias>b))_?(?P<number>\d+)$", re.IGNORECASE)
+# Networks by hand: W1 and b1 are of the first layer; coefs_0 and intercepts_0 of scikit-learn's.
+_BY_HAND = Pattern(r"^(?:(?P<weight>w|coefs?_?)|(?P<bias>b|intercepts?_?))[_.]?(?P<number>\d+)$", re.IGNORECASE)
 _RECURRENT = Pattern(r"^(?:weight|bias)_((?:ih|hh)_l\d+(?:_reverse)?)$", re.IGNORECASE)
 _INDEX = Pattern(r"(?<=[A-Za-z])[_:]\d+$")
 _SUFFIX = Pattern(r"(?:[/_]hist(?:ogram)?|:\d+)$", re.IGNORECASE)

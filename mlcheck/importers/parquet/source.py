@@ -143,9 +143,9 @@ class Source:
         one = self.layout
         if name is None:
             name = key.get(one.name) if one.name else None
-        collection = (
-            (key.get(one.collection) if one.collection else None) or self.said(words.COLLECTION) or self.collection
-        )
+        tag = self.said(words.NAMES) if name is None else name
+        stated = (key.get(one.collection) if one.collection else None) or self.said(words.COLLECTION)
+        collection = stated or (tag and _first_of(tag)) or self.collection
         mode = (key.get(one.mode) if one.mode else None) or self.said(words.MODES)
         worker = (key.get(one.worker) if one.worker else None) or self.said(words.WORKERS)
         axis = key.get(one.axis) if one.axis else None
@@ -155,7 +155,6 @@ class Source:
             worker=worker,
             axis=axis if axis in AXES else self.axis(),
         )
-        tag = self.said(words.NAMES) if name is None else name
         if tag is not None and collection and not _says(tag, collection):
             tag = f"{collection}/{tag}"
         return tag, hints, mode
@@ -178,6 +177,15 @@ def filtered(batch: Any, keep: NDArray[np.bool_]) -> Any:
     import pyarrow as pa
 
     return batch.filter(pa.array(keep))
+
+
+_KINDS = frozenset({"weights", "gradients", "activations", "biases"})
+
+
+def _first_of(tag: str) -> str | None:
+    """The collection that a tag itself begins with: `gradients/fc1.weight`, in whatever file it stands (`activations.parquet`)."""
+    first, slash, _ = tag.partition("/")
+    return first if slash and COLLECTIONS.get(normal(first)) in _KINDS else None
 
 
 def _says(tag: str, collection: str) -> bool:

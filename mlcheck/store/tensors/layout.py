@@ -9,8 +9,11 @@ ACTIVATION_LIKE = frozenset({"activation", "input", "prediction", "embedding"})
 BATCHED = ACTIVATION_LIKE | {"label"}
 """Roles of tensors whose axis 0 may have another length at each step: the last batch is smaller."""
 
-# Keras keeps kernels with the outputs last: (inputs, units), (height, width, inputs, units).
-_KERNEL = re.compile(r"(?:^|[/._])\w*kernel(?:[_:]\d+)*(?:[/._](?:gradients?|grads?))?$", re.IGNORECASE)
+# Keras keeps kernels with the outputs last: (inputs, units), (height, width, inputs, units). So do scikit-learn's networks, and those by
+# hand, in which a batch of rows is multiplied by W1.
+_KERNEL = re.compile(
+    r"(?:^|[/._])(?:\w*kernel|coefs?_?|d?w_?\d+)(?:[_:]\d+)*(?:[/._](?:gradients?|grads?))?$", re.IGNORECASE
+)
 
 
 class Layout(NamedTuple):

@@ -225,6 +225,19 @@ def test_a_file_called_after_its_collection(tmp_path: Path, witness: Witness) ->
     assert witness.by_tag()["gradients/fc1.weight"].hints.collection == "gradients"
 
 
+def test_names_that_say_otherwise_than_the_file(tmp_path: Path, witness: Witness) -> None:  # noqa: F811
+    """A file of activations in which weights and gradients stand as well, and say so; a layer may be called `output`."""
+    names = ["relu1", "weights/fc1.weight", "gradients/fc1.weight", "output/dense"]
+    table = {"step": [0] * 4, "name": names, "value": pa.array([[1.0]] * 4, pa.list_(pa.float32()))}
+    read(write(tmp_path / "activations.parquet", table))
+    assert {tag: track.hints.collection for tag, track in witness.by_tag().items()} == {
+        "activations/relu1": "activations",
+        "weights/fc1.weight": "weights",
+        "gradients/fc1.weight": "gradients",
+        "activations/output/dense": "activations",
+    }
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_arrays_in_any_order_of_rows(tmp_path: Path, witness: Witness, data: st.DataObject) -> None:  # noqa: F811

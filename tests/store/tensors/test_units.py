@@ -25,7 +25,7 @@ def axis_of(tag, ndim, hints):
     """Axis of the units, from the brief: 0 of weights, last of kernels, 1 of activations, last with channels_last."""
     if tag.startswith("activations"):
         return ndim - 1 if hints is LAST else min(1, ndim - 1)
-    return ndim - 1 if "kernel" in tag else 0
+    return ndim - 1 if "kernel" in tag or tag.endswith(("/W1", "/dW1", "/coefs_0")) else 0
 
 
 PLACES = [
@@ -33,6 +33,9 @@ PLACES = [
     ("gradients/fc1.weight", None),
     ("weights/dense/kernel:0", None),
     ("gradients/conv/kernel", None),
+    ("weights/W1", None),
+    ("gradients/dW1", None),
+    ("weights/coefs_0", None),
     ("activations/relu1", None),
     ("activations/relu1", LAST),
 ]
