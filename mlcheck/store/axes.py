@@ -40,10 +40,15 @@ def _beside_tensors(series: list[Series], tensors: list[Series], last: int) -> l
     no wall times; where they have, a series must span as much of theirs as another scalar would.
     """
     longest = max(tensors, key=lambda one: int(one.steps.max()))
-    ends, span = int(longest.steps.max()), _span(longest)
+    saved, span = distinct(longest.steps), _span(longest)
+    # The training went on until the next save would have come.
+    ends = int(saved[-1]) + (int(median(np.diff(saved))) if len(saved) > 1 else 0)
     if SHORTER * max(last, 1) > ends:
         return series
-    return [_placed(one, longest, ends, span or _span(one)) if one.kind == "scalar" else one for one in series]
+    return [
+        _placed(one, longest, ends, span or _span(one), timeless=not span) if one.kind == "scalar" else one
+        for one in series
+    ]
 
 
 FEWEST_SAVES = 3
@@ -54,12 +59,15 @@ def _saved_by_epoch(series: Sequence[Series]) -> list[Series]:
     """Where all scalars stand at epochs and tensors were saved at numbers that end where the epochs end, those numbers are epochs.
 
     Of the tensors of a directory the scalars of that directory decide, where it has some: Keras writes histograms beside `epoch_loss`
-    in `train`, and in `validation` `evaluation_loss_vs_iterations`.
+    in `train`, and in `validation` `evaluation_loss_vs_iterations`. Tensors in a file of their own have the epochs of all scalars that
+    stand at some, where the others count much further.
     """
     scalars = [one for one in series if one.kind == "scalar" and _counts(one) and len(one)]
     epochs = {part: _epochs([one for one in scalars if one.part == part]) for part in {one.part for one in scalars}}
-    all_epochs = _epochs(scalars)
-    return [_saved(one, epochs.get(one.part, all_epochs)) for one in series]
+    by_epoch = _epochs([one for one in scalars if one.axis == "epoch"])
+    ends = [_edges(one)[1] for one in scalars if one.axis != "epoch"]
+    apart = by_epoch if by_epoch and all(end >= SHORTER * max(by_epoch[1], 1) for end in ends) else None
+    return [_saved(one, epochs.get(one.part) or apart) for one in series]
 
 
 def _epochs(scalars: Sequence[Series]) -> tuple[int, int] | None:
@@ -111,7 +119,8 @@ def _counts_up(one: Series) -> bool:
     return bool((np.diff(values) >= 0).all() and values[-1] >= 3 * values[0] and values[-1] > 0)
 
 
-def _placed(one: Series, longest: Series, last: int, span: float) -> Series:
+def _placed(one: Series, longest: Series, last: int, span: float, *, timeless: bool = False) -> Series:
+    """`timeless`: nothing is known of the wall times of the longest, so that a series without any may stand beside it."""
     if one is longest or one.kind == "fact" or len(one) < 2:
         return one
     steps = distinct(one.steps)
@@ -122,7 +131,8 @@ def _placed(one: Series, longest: Series, last: int, span: float) -> Series:
         return replace(one, labels=labels, reason=f"{one.reason}; its steps end where the run's steps end")
     if "axis" in one.labels or not _counts(one) or spacing != 1 or len(steps) < 3 or SHORTER * max(mine, 1) > last:
         return one
-    if _span(one) >= SHARED_TIME * span > 0 and len(steps) >= 0.9 * (mine - int(steps[0]) + 1):
+    beside = _span(one) >= SHARED_TIME * span > 0 or (timeless and _span(one) == 0)
+    if beside and len(steps) >= 0.9 * (mine - int(steps[0]) + 1):
         labels = {**one.labels, "axis": "epoch"}
         return replace(
             one, labels=labels, reason=f"{one.reason}; counts one by one while {longest.name} counts to {last:,}"

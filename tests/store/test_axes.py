@@ -79,11 +79,31 @@ def test_saves_that_end_where_the_epochs_end(epochs: list[int], saves: list[int]
     assert by_tag(run.series, "weights/fc1").axis == axis
 
 
-def test_a_scalar_on_steps_tells_what_saves_count() -> None:
-    logged = imported(raw("epoch/loss", range(25), axis="epoch"), raw("train/grad_norm", range(0, 250, 10)))
+@pytest.mark.parametrize(("last", "axis"), [(250, "epoch"), (60, "step")])
+def test_saves_that_end_with_the_epochs_beside_scalars_on_steps(last: int, axis: str) -> None:
+    """Nobody dumps the first 25 of 250 iterations of 25 epochs; of 60 it may be."""
+    logged = imported(raw("epoch/loss", range(25), axis="epoch"), raw("train/grad_norm", range(0, last, 10)))
     dumped = imported(raw("weights/fc1", range(25), kind="tensor", wall=float("nan")), path="dump.h5")
     run = build_run("run", "run", [("", logged), ("", dumped)])
-    assert by_tag(run.series, "weights/fc1").axis == "step"
+    assert by_tag(run.series, "weights/fc1").axis == axis
+
+
+def test_batches_beside_epochs_in_the_directory_of_the_saves() -> None:
+    """Keras with update_freq: `batch_loss` by iteration, `epoch_loss` and histograms by epoch."""
+    train = imported(
+        raw("batch_loss", range(10, 400, 10)),
+        raw("epoch_loss", range(18), wall=2.0),
+        raw("dense/kernel/histogram", range(0, 18, 3), kind="tensor", wall=6.0),
+    )
+    run = build_run("run", "run", [("train", train)])
+    assert by_tag(run.series, "train/dense/kernel/histogram").axis == "epoch"
+
+
+def test_epochs_without_times_beside_dumps_without_times() -> None:
+    logged = imported(raw("mse/train", range(40), wall=float("nan")), raw("mse/holdout", range(40), wall=float("nan")))
+    dumped = imported(raw("weights/fc1", range(1, 362, 120), kind="tensor", wall=float("nan")), path="dump.h5")
+    run = build_run("run", "run", [("", logged), ("", dumped)])
+    assert by_tag(run.series, "mse/train").axis == "epoch"
 
 
 def test_saves_beside_epochs_where_another_directory_counts_iterations() -> None:
