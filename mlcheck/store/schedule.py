@@ -10,7 +10,7 @@ from mlcheck.store.series import Floats
 
 LEAST_BEFORE = 5
 """Rates from the start to the jump: fewer draw no curve."""
-LEAST_LEVELS = 4
+LEAST_LEVELS = 3
 """Different rates before the jump: fewer are steps, which may be those of a phase."""
 LEAST_AFTER = 3
 """Rates from the jump on, which must repeat the first ones."""

@@ -27,8 +27,9 @@ def stepped(*lengths: int) -> list[float]:
         (cosine(20, 14) + cosine(20, 6), 14),
         (exponential(18) + exponential(5), 18),
         ([0.03 - 0.0017 * n for n in range(14)] + [0.03 - 0.0017 * n for n in range(6)], 14),
+        (stepped(5, 5, 2) + stepped(5), 12),
     ],
-    ids=["cosine cut short", "exponential", "line cut short"],
+    ids=["cosine cut short", "exponential", "line cut short", "three steps"],
 )
 def test_a_schedule_that_begins_anew(rates: list[float], at: int) -> None:
     assert begins_anew(np.array(rates)) == at
