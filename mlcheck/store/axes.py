@@ -62,8 +62,13 @@ def _saved_by_epoch(series: Sequence[Series]) -> list[Series]:
     in `train`, and in `validation` `evaluation_loss_vs_iterations`. Tensors in a file of their own have the epochs of all scalars that
     stand at some, where the others count much further.
     """
+    if all(one.kind != "tensor" for one in series):
+        return list(series)
     scalars = [one for one in series if one.kind == "scalar" and _counts(one) and len(one)]
-    epochs = {part: _epochs([one for one in scalars if one.part == part]) for part in {one.part for one in scalars}}
+    of_part: dict[str, list[Series]] = {}
+    for one in scalars:
+        of_part.setdefault(one.part, []).append(one)
+    epochs = {part: _epochs(those) for part, those in of_part.items()}
     by_epoch = _epochs([one for one in scalars if one.axis == "epoch"])
     ends = [_edges(one)[1] for one in scalars if one.axis != "epoch"]
     apart = by_epoch if by_epoch and all(end >= SHORTER * max(by_epoch[1], 1) for end in ends) else None
