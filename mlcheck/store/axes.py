@@ -45,10 +45,7 @@ def _beside_tensors(series: list[Series], tensors: list[Series], last: int) -> l
     ends = int(saved[-1]) + (int(median(np.diff(saved))) if len(saved) > 1 else 0)
     if SHORTER * max(last, 1) > ends:
         return series
-    return [
-        _placed(one, longest, ends, span or _span(one), timeless=not span) if one.kind == "scalar" else one
-        for one in series
-    ]
+    return [_placed(one, longest, ends, span or None) if one.kind == "scalar" else one for one in series]
 
 
 FEWEST_SAVES = 3
@@ -124,8 +121,8 @@ def _counts_up(one: Series) -> bool:
     return bool((np.diff(values) >= 0).all() and values[-1] >= 3 * values[0] and values[-1] > 0)
 
 
-def _placed(one: Series, longest: Series, last: int, span: float, *, timeless: bool = False) -> Series:
-    """`timeless`: nothing is known of the wall times of the longest, so that a series without any may stand beside it."""
+def _placed(one: Series, longest: Series, last: int, span: float | None) -> Series:
+    """`span`: seconds of the longest series; None where the times of a dump are not known and need not be shared."""
     if one is longest or one.kind == "fact" or len(one) < 2:
         return one
     steps = distinct(one.steps)
@@ -136,7 +133,7 @@ def _placed(one: Series, longest: Series, last: int, span: float, *, timeless: b
         return replace(one, labels=labels, reason=f"{one.reason}; its steps end where the run's steps end")
     if "axis" in one.labels or not _counts(one) or spacing != 1 or len(steps) < 3 or SHORTER * max(mine, 1) > last:
         return one
-    beside = _span(one) >= SHARED_TIME * span > 0 or (timeless and _span(one) == 0)
+    beside = span is None or _span(one) >= SHARED_TIME * span > 0
     if beside and len(steps) >= 0.9 * (mine - int(steps[0]) + 1):
         labels = {**one.labels, "axis": "epoch"}
         return replace(

@@ -7,7 +7,7 @@ all their tags, of two quantities at least, is that of what was held out: `xent.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from mlcheck.records import replace
@@ -25,6 +25,10 @@ _HELD = frozenset(
 )
 _USED = frozenset({"known", "seen", "own", "inside", "internal", "familiar", "source", "base", "old"})
 _ANY_HELD = re.compile("|".join(sorted(_HELD)), re.IGNORECASE)
+Text = tuple[str, ...]
+"""The words of a tag in its normal form, with its part."""
+Base = tuple[int | str, ...]
+"""A place and the words around it."""
 _TRAIN = ("train", "training", "fit", "learn", "tr", "trn")
 # What is told of the training data themselves, or of models and batches of another kind, stands beside them as held-out data do.
 _NO_DATA = Pattern(
@@ -38,70 +42,67 @@ def with_paired_splits(series: Sequence[Series], overrides: Sequence[RoleOverrid
     """The series with the roles and splits that such words give them; what the user says of one stays."""
     scalars = [one for one in series if one.kind == "scalar"]
     splits = {one.labels.get("split") for one in scalars}
-    if splits & {"val", "test"}:
-        words = {} if "train" in splits else _beside_held(scalars)
-        return [_renamed(one, words, overrides) if words and one.kind == "scalar" else one for one in series]
-    words = _beside_train(scalars)
-    if words:
-        return [_renamed(one, words, overrides) if one.kind == "scalar" else one for one in series]
-    if not _ANY_HELD.search("\n".join(_whole(one) for one in scalars)):
+    validated = bool(splits & {"val", "test"})
+    if validated and "train" in splits:
         return list(series)
     texts = {tuple(re.split(r"[ /]", normalise(_whole(one)))) for one in scalars}
-    held: set[str] = set()
-    used: set[str] = set()
-    for held_word, used_word in _pairs(texts):
-        held.add(held_word)
-        used.add(used_word)
-    if not held:
+    words = _beside_held(texts) if validated else _beside_train(texts) or _known_pairs(texts)
+    if not words:
         return list(series)
-    words = {**dict.fromkeys(held, "val"), **dict.fromkeys(used - set(_TRAIN), "train")}
     return [_renamed(one, words, overrides) if one.kind == "scalar" else one for one in series]
 
 
-def _beside_held(scalars: Sequence[Series]) -> dict[str, str]:
-    """The word for training data, if a single one stands in the place of a split in every tag that has one."""
-    texts = [tuple(re.split(r"[ /]", normalise(_whole(one)))) for one in scalars]
-    held = {
-        (place, *text[:place], *text[place + 1 :])
-        for text in texts
-        for place, word in enumerate(text)
-        if is_split(word)
-    }
-    words: dict[str, set[tuple[int | str, ...]]] = {}
+def _by_word(texts: Iterable[Text]) -> dict[str, set[Base]]:
+    """For each word the tags without it, and its place in them."""
+    words: dict[str, set[Base]] = {}
     for text in texts:
         for place, word in enumerate(text):
-            base = (place, *text[:place], *text[place + 1 :])
-            if base in held and word.isalpha() and len(word) > 2 and not is_split(word) and word not in KINDS:
-                words.setdefault(word, set()).add(base)
-    bare = {base[1:] for base in held}.intersection(texts)
-    found = [word for word, bases in words.items() if bases == held]
-    return {found[0]: "train"} if len(words) == len(found) == 1 and not bare else {}
+            words.setdefault(word, set()).add((place, *text[:place], *text[place + 1 :]))
+    return words
 
 
-def _beside_train(scalars: Sequence[Series]) -> dict[str, str]:
+def _beside_held(texts: set[Text]) -> dict[str, str]:
+    """The word for training data, if a single one stands in the place of a split in every tag that has one."""
+    words = _by_word(texts)
+    held = set[Base]().union(*(bases for word, bases in words.items() if is_split(word)))
+    beside = {word: bases & held for word, bases in words.items() if _is_name(word) and bases & held}
+    bare = {base[1:] for base in held} & texts
+    found = [word for word, bases in beside.items() if bases == held]
+    return {found[0]: "train"} if len(beside) == len(found) == 1 and not bare else {}
+
+
+def _beside_train(texts: set[Text]) -> dict[str, str]:
     """The word for held-out data, if a single one stands in the place of the word for training in every tag that has that."""
-    texts = [tuple(re.split(r"[ /]", normalise(_whole(one)))) for one in scalars]
-    places = [(place, *text[:place], *text[place + 1 :], word) for text in texts for place, word in enumerate(text)]
-    words: dict[int | str, set[tuple[int | str, ...]]] = {}
-    for *base, word in places:
-        words.setdefault(word, set()).add(tuple(base))
+    words = _by_word(texts)
     used = [word for word in _TRAIN if len(words.get(word, ())) > 1]
     if len(used) != 1:
         return {}
     bases = words[used[0]]
-    found = [word for word, those in words.items() if those >= bases and word != used[0] and _may_be_data(str(word))]
-    return {str(found[0]): "val", used[0]: "train"} if len(found) == 1 else {}
+    found = [
+        word
+        for word, those in words.items()
+        if those >= bases and word != used[0] and _is_name(word) and not _NO_DATA.match(word)
+    ]
+    return {found[0]: "val", used[0]: "train"} if len(found) == 1 else {}
 
 
-def _may_be_data(word: str) -> bool:
-    return word.isalpha() and len(word) > 2 and word not in KINDS and not _NO_DATA.match(word)
+def _is_name(word: str) -> bool:
+    """Whether a word may be that of a data set, and names neither a split plainly nor a kind of a quantity."""
+    return word.isalpha() and len(word) > 2 and not is_split(word) and word not in KINDS
+
+
+def _known_pairs(texts: set[Text]) -> dict[str, str]:
+    """The words of both sides that stand beside each other."""
+    pairs = list(_pairs(texts)) if _ANY_HELD.search(" ".join(word for text in texts for word in text)) else []
+    used = {word for _, word in pairs}.difference(_TRAIN)
+    return {**dict.fromkeys((word for word, _ in pairs), "val"), **dict.fromkeys(used, "train")}
 
 
 def _whole(one: Series) -> str:
     return f"{one.part}/{one.tag}" if one.part else one.tag
 
 
-def _pairs(texts: set[tuple[str, ...]]) -> Iterator[tuple[str, str]]:
+def _pairs(texts: set[Text]) -> Iterator[tuple[str, str]]:
     """Words of both sides that stand in the same place of the same tag."""
     for text in texts:
         for place, word in enumerate(text):

@@ -27,7 +27,9 @@ _PARAM = Pattern(
     re.IGNORECASE,
 )
 # Networks by hand: W1 and b1 are of the first layer; coefs_0 and intercepts_0 of scikit-learn's.
-_BY_HAND = Pattern(r"^(?:(?P<weight>w|coefs?_?)|(?P<bias>b|intercepts?_?))[_.]?(?P<number>\d+)$", re.IGNORECASE)
+_BY_HAND = Pattern(r"^(?:(?P<weight>w|coefs)|(?P<bias>b|intercepts))_?(?P<number>\d+)$", re.IGNORECASE)
+# Behind a layer this numbers the layer's own parameters: linear_0.w_0 of PaddlePaddle.
+_OF_LAYER = Pattern(r"^[wb]_\d+$", re.IGNORECASE)
 _RECURRENT = Pattern(r"^(?:weight|bias)_((?:ih|hh)_l\d+(?:_reverse)?)$", re.IGNORECASE)
 _INDEX = Pattern(r"(?<=[A-Za-z])[_:]\d+$")
 _SUFFIX = Pattern(r"(?:[/_]hist(?:ogram)?|:\d+)$", re.IGNORECASE)
@@ -48,7 +50,7 @@ def split_parameter(name: str) -> Parameter:
     separator = max(text.rfind("/"), text.rfind("."))
     layer, last = text[: max(separator, 0)], text[separator + 1 :]
     by_hand = _BY_HAND.match(last)
-    if by_hand:
+    if by_hand and not (layer and _OF_LAYER.match(last)):
         return Parameter(f"{text[: separator + 1]}layer{by_hand['number']}", "weight" if by_hand["weight"] else "bias")
     found = _PARAM.match(last) or _PARAM.match(_INDEX.sub("", last))
     if not found:

@@ -9,11 +9,11 @@ ACTIVATION_LIKE = frozenset({"activation", "input", "prediction", "embedding"})
 BATCHED = ACTIVATION_LIKE | {"label"}
 """Roles of tensors whose axis 0 may have another length at each step: the last batch is smaller."""
 
-# Keras keeps kernels with the outputs last: (inputs, units), (height, width, inputs, units). So do scikit-learn's networks, and those by
-# hand, in which a batch of rows is multiplied by W1.
-_KERNEL = re.compile(
-    r"(?:^|[/._])(?:\w*kernel|coefs?_?|d?w_?\d+)(?:[_:]\d+)*(?:[/._](?:gradients?|grads?))?$", re.IGNORECASE
-)
+# Keras keeps kernels with the outputs last: (inputs, units), (height, width, inputs, units).
+_KERNEL = re.compile(r"(?:^|[/._])\w*kernel(?:[_:]\d+)*(?:[/._](?:gradients?|grads?))?$", re.IGNORECASE)
+# So are the matrices of networks by hand, of scikit-learn (coefs_0) and PaddlePaddle (linear_0.w_0), by which rows are multiplied;
+# the filters of PaddlePaddle are not.
+_MATRIX = re.compile(r"(?:^|[/._])(?:coefs?|d?w)_?\d+(?:[/._@](?:gradients?|grads?))?$", re.IGNORECASE)
 
 
 class Layout(NamedTuple):
@@ -40,7 +40,8 @@ def layout(role: str, tag: str, shape: tuple[int, ...], data_format: str | None 
     With `channels_last` they lie on the last axis of activations. An activation with one axis is one sample: each entry is a unit.
     """
     last = data_format == "channels_last"
-    kernel = role not in ACTIVATION_LIKE and (last or _KERNEL.search(tag) is not None)
+    named = _KERNEL.search(tag) or (len(shape) == 2 and _MATRIX.search(tag))
+    kernel = role not in ACTIVATION_LIKE and (last or bool(named))
     samples = shape[0] if shape else 1
     if not shape:
         axis = 0
