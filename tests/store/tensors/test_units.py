@@ -22,10 +22,11 @@ LAST = Hints(data_format="channels_last")
 
 
 def axis_of(tag, ndim, hints):
-    """Axis of the units, from the brief: 0 of weights, last of kernels, 1 of activations, last with channels_last."""
+    """Axis of the units: 0 of weights, last of kernels and matrices rows go through, 1 of activations (channels_last: last)."""
     if tag.startswith("activations"):
         return ndim - 1 if hints is LAST else min(1, ndim - 1)
-    return ndim - 1 if "kernel" in tag or tag.endswith(("/W1", "/dW1", "/coefs_0")) else 0
+    matrix = ndim == 2 and tag.endswith(("/W1", "/dW1", "/coefs_0"))
+    return ndim - 1 if "kernel" in tag or matrix else 0
 
 
 PLACES = [
