@@ -4,6 +4,7 @@ The normal form of a tag is lower case, its components separated by `/` and the 
 `Loss/ValidationEpoch` is `loss/validation epoch`. Every pattern of roles.toml is written against it, so that spelling does not matter.
 """
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
@@ -21,6 +22,11 @@ KINDS = frozenset(
 )
 """Words for kinds of one quantity, which are no names of what it is measured on."""
 
+HELD_BESIDE = frozenset(
+    {"cv", "blind", "verify", "verification", "spare", "reserve", "reserved", "withheld", "kept", "later", "fresh"}
+)
+"""Words that name held-out data where the same tag stands without a word: `logloss_blind` beside `logloss`."""
+
 # `mAP50`, `APs` and `AdamW` stay whole or nearly so; `trainLoss`, `RPNLoss` and `LossG` come apart.
 _CAMEL = Pattern(r"(?<=[a-z]{2})(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]{2})")
 _DOT = Pattern(r"(?<!\d)\.|\.(?!\d)")
@@ -35,7 +41,8 @@ _GLUED_AFTER = Pattern(r"\b(loss|acc|accuracy)(?=(?:train|val|valid|validation|t
 _SPLIT = Pattern(
     r"\b(?:on )?(?:"
     r"(?P<train>train(?:ing)?|trn|learn|fitting|in sample)"
-    r"|(?P<val>val|vld|valid|validat(?:e|ion|ing)|(?<!std )(?<!standard )dev|eval|evaluation|h[eo]ld ?out|unseen|out of sample|oos)"
+    r"|(?P<val>val|vld|valid|validat(?:e|ion|ing)|(?<!std )(?<!standard )dev|eval|evaluation|h[eo]ld ?out|unseen"
+    r"|out of (?:sample|time)|oo[st])"
     r"|(?P<test>test(?:ing)?|tst))(?: set| split)?\b"
 )
 _SPLIT_LETTERS = (
@@ -52,6 +59,8 @@ _SPLIT_LETTERS = (
     "unseen",
     "sample",
     "oos",
+    "oot",
+    "out of",
 )
 # Two letters, and words that mean much else, name a split only beside the word of a measure: `va_loss`, `acc/tr`, `objective (fit)`.
 _SHORT = {
@@ -131,7 +140,9 @@ def any_validated(tags: Iterable[tuple[str, str | None]]) -> bool:
     for tag, stated in tags:
         core = take_split(normalise(tag))
         splits.setdefault(core.core, set()).add(stated or core.split or "train")
-    return any("train" in found and len(found) > 1 for found in splits.values())
+    return any("train" in found and len(found) > 1 for found in splits.values()) or any(
+        tidy(re.sub(rf"\b{word}\b", " ", core)) in splits for core in splits for word in HELD_BESIDE if word in core
+    )
 
 
 @lru_cache(maxsize=1 << 12)

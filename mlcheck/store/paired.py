@@ -1,9 +1,10 @@
 """Splits under words that name none by themselves: `logloss_check` beside `logloss_fit`, `later-error` beside `known-error`.
 
-Such a word counts only where the same tag stands under a word of the other side, and where no tag of the run names validation or test
-data plainly. Where one does, and none names training data, any one word that stands in the place of the plain one in all those tags is
-that of training: `rmse_observed` beside `rmse_heldout`. Where training data alone are named, the one word that stands in their place in
-all their tags, of two quantities at least, is that of what was held out: `xent.audit` and `hits.audit` beside `xent.fit` and `hits.fit`.
+Such a word counts only where the same tag stands under a word of the other side (for those of `HELD_BESIDE` without a word, too), and
+where no tag of the run names validation or test data plainly. Where one does, and none names training data, any one word that stands in
+the place of the plain one in all those tags is that of training: `rmse_observed` beside `rmse_heldout`. Where training data alone are
+named, the one word that stands in their place in all their tags, of two quantities at least, is that of what was held out: `xent.audit`
+and `hits.audit` beside `xent.fit` and `hits.fit`.
 """
 
 import re
@@ -11,16 +12,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from mlcheck.records import replace
-from mlcheck.store.labels import KINDS, is_split, normalise, take_split
+from mlcheck.store.labels import HELD_BESIDE, KINDS, is_split, normalise, take_split
 from mlcheck.store.roles import RoleOverride, assign
 from mlcheck.store.series import Series
 from mlcheck.store.tables import Pattern
 
-_HELD = frozenset(
+_HELD = HELD_BESIDE | frozenset(
     (
-        *("check", "verify", "verification", "control", "monitor", "blind", "proof"),
-        *("kept", "spare", "reserve", "reserved", "withheld", "public", "private"),
-        *("external", "outside", "other", "foreign", "unknown", "later", "new", "novel", "fresh"),
+        *("check", "control", "monitor", "proof", "public", "private"),
+        *("external", "outside", "other", "foreign", "unknown", "new", "novel"),
     )
 )
 _USED = frozenset({"known", "seen", "own", "inside", "internal", "familiar", "source", "base", "old"})
@@ -94,7 +94,7 @@ def _is_name(word: str) -> bool:
 def _known_pairs(texts: set[Text]) -> dict[str, str]:
     """The words of both sides that stand beside each other."""
     pairs = list(_pairs(texts)) if _ANY_HELD.search(" ".join(word for text in texts for word in text)) else []
-    used = {word for _, word in pairs}.difference(_TRAIN)
+    used = {word for _, word in pairs}.difference(_TRAIN, [""])
     return {**dict.fromkeys((word for word, _ in pairs), "val"), **dict.fromkeys(used, "train")}
 
 
@@ -103,10 +103,12 @@ def _whole(one: Series) -> str:
 
 
 def _pairs(texts: set[Text]) -> Iterator[tuple[str, str]]:
-    """Words of both sides that stand in the same place of the same tag."""
+    """Words of both sides that stand in the same place of the same tag; no word is one of training, beside some."""
     for text in texts:
         for place, word in enumerate(text):
-            if word in _HELD:
+            if word in HELD_BESIDE and text[:place] + text[place + 1 :] in texts:
+                yield word, ""
+            elif word in _HELD:
                 for other in (*_USED, *_TRAIN):
                     if (*text[:place], other, *text[place + 1 :]) in texts:
                         yield word, other

@@ -8,7 +8,7 @@ import numpy as np
 from mlcheck.arrays import distinct
 from mlcheck.records import replace
 from mlcheck.store.series import Ints, Series
-from mlcheck.store.unnamed import with_unnamed_objective
+from mlcheck.store.unnamed import with_log_losses, with_unnamed_objective
 
 TOTALS = (
     "total_loss",
@@ -100,7 +100,7 @@ def with_primary(series: Sequence[Series]) -> list[Series]:
 
     Of several series of that name in a split (`_step` and `_epoch`, two axes) the ones are kept that can be judged; see `_kept`.
     """
-    series = _with_lone_part(_with_objective(series))
+    series = _with_lone_part(_with_objective(with_log_losses(series)))
     if not _objectives(series):
         series = with_unnamed_objective(series)
     losses = [one for one in series if one.role == "loss" and one.kind == "scalar" and len(one)]

@@ -16,12 +16,34 @@ FEWEST = 5
 """Points of a curve whose direction can be told."""
 MOVED = 0.1
 """Share of its range by which a curve's last third lies above or below its first, if it rises or falls."""
+APART = 4
+"""Points of a third from which it is enough that all of the last lie on one side of all of the first: by chance once in 35."""
 FLAT_AT = (1.0, 10.0)
 """Between these a curve that neither rises nor falls is no share and no percentage of right answers, so it may be a loss."""
 BARE = frozenset({"j", "e", "l", "obj", "crit", "lagrangian", "fval"})
 """Names of papers and textbooks for what is minimised; they mean much else, and count only where nothing else can be it."""
 
 _WHY = "an unknown name, and nothing else in the run can be its loss"
+
+
+def with_log_losses(series: Sequence[Series]) -> list[Series]:
+    """The series with `ll` as the loss where its training curve is positive and falls: a log loss, no log-likelihood."""
+    short = [one for one in series if one.role == "log_likelihood" and one.labels.get("metric") == "ll"]
+    curves = [_finite(one) for one in short if one.labels.get("split", "train") == "train"]
+    if not any(_direction(values) < 0 and values.min() > 0 for values in curves):
+        return list(series)
+    changed = {id(one) for one in short}
+    return [
+        replace(
+            one,
+            role="loss",
+            labels={**one.labels, "better": "lower", "certainty": "curve"},
+            reason=f"{one.reason}; positive and falling: a log loss",
+        )
+        if id(one) in changed
+        else one
+        for one in series
+    ]
 
 
 def with_unnamed_objective(series: Sequence[Series]) -> list[Series]:
@@ -79,6 +101,8 @@ def _direction(values: Floats) -> int:
     if len(values) < FEWEST:
         return 0
     third = len(values) // 3
-    change = float(np.median(values[-third:]) - np.median(values[:third]))
-    moved = abs(change) > MOVED * float(values.max() - values.min())
+    first, last = values[:third], values[-third:]
+    change = float(np.median(last) - np.median(first))
+    apart = third >= APART and bool(last.max() < first.min() or last.min() > first.max())
+    moved = apart or abs(change) > MOVED * float(values.max() - values.min())
     return int(np.sign(change)) if moved else 0

@@ -20,6 +20,8 @@ def splits(*tags: str, overrides: tuple[RoleOverride, ...] = ()) -> dict[str, tu
         (("logloss_fit", "logloss_check"), {"logloss_fit": ("loss", "train"), "logloss_check": ("loss", "val")}),
         (("train/acc", "external/acc"), {"train/acc": ("metric", "train"), "external/acc": ("metric", "val")}),
         (("known-logloss", "later-logloss"), {"known-logloss": ("loss", "train"), "later-logloss": ("loss", "val")}),
+        (("logloss", "logloss_blind"), {"logloss": ("loss", "train"), "logloss_blind": ("loss", "val")}),
+        (("rows's rmse", "rows_cv's rmse"), {"rows's rmse": ("loss", "train"), "rows_cv's rmse": ("loss", "val")}),
     ],
 )
 def test_a_word_beside_its_like(tags: tuple[str, ...], expected: dict[str, tuple[str, str]]) -> None:

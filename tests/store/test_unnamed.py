@@ -52,6 +52,21 @@ def test_the_letter_of_textbooks_is_a_guess() -> None:
     assert losses({"J": FALLING, "accuracy": RISING}) == {"J": ("train", "guess")}
 
 
+def test_a_fall_that_is_over_after_a_few_points() -> None:
+    # All of the last third lies below all of the first, though the range is that of the first two points.
+    steep = [4000.0, 2700.0, *(600 - 20 * n for n in range(10))]
+    assert losses({"zeta": steep, "val_zeta": steep}) == {"zeta": ("train", "curve"), "val_zeta": ("val", "curve")}
+
+
+def test_a_positive_ll_that_falls_is_a_log_loss() -> None:
+    assert losses({"ll": FALLING, "ll_oot": FALLING}) == {"ll": ("train", "curve"), "ll_oot": ("val", "curve")}
+
+
+@pytest.mark.parametrize("curve", [RISING, [-3.0 + 0.2 * n for n in TEN], [-0.2 * n for n in TEN]])
+def test_any_other_ll_is_a_log_likelihood(curve: list[float]) -> None:
+    assert losses({"ll": curve, "val_ll": curve}) == {}
+
+
 def test_it_becomes_nan() -> None:
     curve = [*FALLING, float("nan"), float("nan")]
     assert losses({"train/zeta": curve, "val/zeta": curve}) == {

@@ -28,7 +28,7 @@ _WORD = r"[A-Za-z_][\w@./-]{0,49}"
 _PAIR = re.compile(
     rf"(?<![\w@./-])(?P<key>{_WORD}(?: {_WORD}){{0,3}}(?:\([\w-]{{1,12}}\))?)[\"']?(?: \((?P<aside>[^()\0]{{1,20}})\))?"
     rf"(?:(?P<sign>\s{{0,8}}[:=]\s{{0,20}})[\"'\[]?(?:tensor\(\[?)?|\s{{1,12}})"
-    rf"(?P<value>{MARK})(?P<unit>%|ms|us|µs|s|sec|it/s)?(?![\w:]|\.\d|{MARK})"
+    rf"(?P<value>{MARK})(?P<unit>%|ms|us|µs|s|sec|it/s)?(?![\w:]|\.\d|{MARK}|-{MARK}-{MARK})"
     rf"(?:/(?P<over>{MARK})|(?!/{MARK}))(?:\s?\(\s{{0,4}}(?P<average>{MARK})\))?"
 )
 _DIGITS = re.compile(r"\d+")

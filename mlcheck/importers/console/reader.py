@@ -20,7 +20,7 @@ LINES = 3
 """Lines with values that make a log."""
 
 _NAMES = re.compile(
-    r".*\.(?:log|out|err|txt|stdout|stderr)(?:\.\d{1,3})?|stdout|stderr|nohup|console|output|logs?|slurm-.*",
+    r".*\.(?:log|logfmt|out|err|txt|stdout|stderr)(?:\.\d{1,3})?|stdout|stderr|nohup|console|output|logs?|slurm-.*",
     re.IGNORECASE,
 )
 _OF_NO_JOB = re.compile(r"(?:requirements|readme|license|licence|changelog|notice|cmakelists).*", re.IGNORECASE)

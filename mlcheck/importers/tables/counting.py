@@ -14,7 +14,7 @@ def _word(words: str) -> re.Pattern[str]:
 
 _COUNTS = _word(
     "steps? iters? iterations? (?:mini)?batch(?:es)? epochs? updates? rounds? pass(?:es)? chunks? ticks? kimgs?"
-    " seen consumed processed stages? sweeps? generations? laps?"
+    " seen consumed processed stages? sweeps? generations? laps? estimators trees"
 )
 _MEASURES = _word(
     "size per left remaining time secs? seconds rate limit max min length warm_?up lr loss acc accuracy patience best every freq"

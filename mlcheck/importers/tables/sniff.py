@@ -30,6 +30,7 @@ UPWARDS = 0.9
 TABULAR = frozenset({".csv", ".tsv", ".tab", ".jsonl", ".ndjson", ".json"})
 TEXTUAL = frozenset({".txt", ".log", ".dat", ".history", ".metrics", ""})
 """Files that are looked into only where their first bytes speak of steps."""
+_SPEAKS_OF_STEPS = (b"epoch", b"step", b"iter", b"round", b"pass", b"batch")
 
 QUANTITIES = frozenset(
     {
@@ -87,7 +88,7 @@ def is_worth_a_look(path: Path, head: bytes) -> bool:
     if suffix not in TEXTUAL:
         return False
     text = head.lower()
-    return b"".join(text.split())[:2] in (b'{"', b"[{") or any(word in text for word in (b"epoch", b"step", b"iter"))
+    return b"".join(text.split())[:2] in (b'{"', b"[{") or any(word in text for word in _SPEAKS_OF_STEPS)
 
 
 def look(path: Path) -> Look:

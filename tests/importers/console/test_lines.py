@@ -20,6 +20,8 @@ GENERIC = {
     "[train] epoch {e} loss {v}": ("train/loss", False),
     "Epoch {e} [val] loss: {v}": ("val/loss", False),
     "Finished epoch {e} with loss: {v}": ("loss", False),
+    "Pass {e}/3 | ll: 0.3 | ll_oot: 0.4 | acc: {v}": ("acc", False),
+    "ts=2026-11-22T09:45:27Z level=info epoch={e} l1_eur_train={v} l1_eur_val=0.5": ("l1_eur_train", False),
     "[rank0]: epoch {e} loss: tensor({v}, device='cuda:0', grad_fn=<MeanBackward0>)": ("loss", False),
 }
 
@@ -37,6 +39,17 @@ def test_lines_of_anybody(tmp_path: Path, form: str, tag: str, steps: bool) -> N
         assert [step for step, _ in wanted] == [300, 600, 900, 1200, 1500, 1800]
     found = of(tmp_path, text)
     assert found[tag] == wanted
+
+
+def test_a_date_is_no_value(tmp_path: Path) -> None:
+    text = "".join(f"ts=2026-11-22T09:45:2{n}Z epoch={n} loss={3 - n / 4}\n" for n in range(1, 6))
+    assert set(of(tmp_path, text)) == {"loss"}
+
+
+def test_lightgbm_with_names_of_sets(tmp_path: Path) -> None:
+    text = "".join(f"[LightGBM] [Info] [{n}]\tassay's l2: {9 / n}\tassay_blind's l2: {9.5 / n}\n" for n in range(1, 6))
+    assert claims(write(tmp_path, text))
+    assert set(of(tmp_path, text)) == {"assay/l2", "assay_blind/l2"}
 
 
 def test_steps_that_go_on_by_themselves_are_kept(tmp_path: Path) -> None:

@@ -54,6 +54,25 @@ def test_a_table_without_steps_says_so(tmp_path: Path) -> None:
     assert "step-like" in (look(path).refused or "")
 
 
+@pytest.mark.parametrize(
+    ("name", "table"),
+    [
+        ("density.csv", "iteration,neg_dens,neg_dens_cv\n" + "".join(f"{n},{9 / n},{9.5 / n}\n" for n in range(1, 9))),
+        ("trees.csv", "n_estimators,train_mse,test_mse\n" + "".join(f"{n},{9 / n},{9.5 / n}\n" for n in range(1, 9))),
+        (
+            "model.txt",
+            "time | pass | LL in-sample | LL out-of-time\n"
+            + "".join(f"10:13:41 | {n} | {9 / n:.4f} | {9.5 / n:.4f}\n" for n in range(1, 9)),
+        ),
+    ],
+)
+def test_the_same_quantity_twice_is_a_run_whatever_it_is_called(tmp_path: Path, name: str, table: str) -> None:
+    path = tmp_path / name
+    path.write_text(table)
+    assert is_worth_a_look(path, table[:64].encode())
+    assert look(path).refused is None
+
+
 def test_prompts_are_no_run(tmp_path: Path) -> None:
     path = tmp_path / "data.jsonl"
     path.write_text("".join(json.dumps({"prompt": "a", "completion": "b", "id": n}) + "\n" for n in range(9)))
