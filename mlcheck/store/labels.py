@@ -43,7 +43,10 @@ _SPLIT = Pattern(
     r"(?P<train>train(?:ing)?|trn|learn|fitting|in sample)"
     r"|(?P<val>val|vld|valid|validat(?:e|ion|ing)|(?<!std )(?<!standard )dev|eval|evaluation|h[eo]ld ?out|unseen"
     r"|out of (?:sample|time)|oo[st])"
-    r"|(?P<test>test(?:ing)?|tst))(?: set| split)?\b"
+    r"|(?P<test>test(?:ing)?|tst))(?: set| split|"
+    # What the split consists of: `mse test weeks`.
+    r" (?:data(?: ?set)?|subset|fold|part|period|(?:hour|day|week|month|year|row|user|patient|subject|site|store|speaker|customer)s)"
+    r"(?=$|/))?\b"
 )
 _SPLIT_LETTERS = (
     "tr",

@@ -4,7 +4,7 @@ Such a word counts only where the same tag stands under a word of the other side
 where no tag of the run names validation or test data plainly. Where one does, and none names training data, any one word that stands in
 the place of the plain one in all those tags is that of training: `rmse_observed` beside `rmse_heldout`. Where training data alone are
 named, the one word that stands in their place in all their tags, of two quantities at least, is that of what was held out: `xent.audit`
-and `hits.audit` beside `xent.fit` and `hits.fit`.
+and `hits.audit` beside `xent.fit` and `hits.fit`. Where nothing is named, the two sets of boosted trees are told by their losses.
 """
 
 import re
@@ -46,7 +46,7 @@ def with_paired_splits(series: Sequence[Series], overrides: Sequence[RoleOverrid
     if validated and "train" in splits:
         return list(series)
     texts = {tuple(re.split(r"[ /]", normalise(_whole(one)))) for one in scalars}
-    words = _beside_held(texts) if validated else _beside_train(texts) or _known_pairs(texts)
+    words = _beside_held(texts) if validated else _beside_train(texts) or _known_pairs(texts) or _sets_of_trees(series)
     if not words:
         return list(series)
     return [_renamed(one, words, overrides) if one.kind == "scalar" else one for one in series]
@@ -96,6 +96,33 @@ def _known_pairs(texts: set[Text]) -> dict[str, str]:
     pairs = list(_pairs(texts)) if _ANY_HELD.search(" ".join(word for text in texts for word in text)) else []
     used = {word for _, word in pairs}.difference(_TRAIN, [""])
     return {**dict.fromkeys((word for word, _ in pairs), "val"), **dict.fromkeys(used, "train")}
+
+
+_OF_TREES = frozenset({"tree", "feature_importance"})
+
+
+def _sets_of_trees(series: Sequence[Series]) -> dict[str, str]:
+    """The words of the two sets on which boosted trees are evaluated: they learn the one on which the loss ends lower.
+
+    Each library evaluates the same quantities on all sets that it is given, under the names that the user gives.
+    """
+    if not any(one.role in _OF_TREES for one in series):
+        return {}
+    sets: dict[str, dict[Text, Series]] = {}
+    for one in series:
+        if one.kind == "scalar" and one.role in ("loss", "metric", "error_metric") and len(one):
+            word, *rest = re.split(r"[ /]", normalise(_whole(one)))
+            sets.setdefault(word, {})[tuple(rest)] = one
+    if len(sets) != 2:
+        return {}
+    (one_word, first), (other_word, second) = sets.items()
+    errors = [rest for rest, one in first.items() if one.labels.get("better") == "lower"]
+    if first.keys() != second.keys() or not all(first) or not errors:
+        return {}
+    lower = {bool(first[rest].columns["value"][-1] < second[rest].columns["value"][-1]) for rest in errors}
+    if len(lower) > 1:
+        return {}
+    return {one_word: "train", other_word: "val"} if lower == {True} else {one_word: "val", other_word: "train"}
 
 
 def _whole(one: Series) -> str:

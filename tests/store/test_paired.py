@@ -120,3 +120,25 @@ def test_the_only_word_in_the_place_of_training(tags: tuple[str, ...]) -> None:
 )
 def test_no_word_for_held_out_data(tags: tuple[str, ...], name: str) -> None:
     assert splits(*tags)[name][1] != "val"
+
+
+def trees(**last: float) -> dict[str, str | None]:
+    """The splits of the sets `a` and `b` of a boosting run, by the last values of their curves."""
+    curves = [raw(name.replace("_", "/"), TEN, [2.0 - n / 10 for n in range(9)] + [end]) for name, end in last.items()]
+    run = build_run("run", "run", [("", imported(*curves, raw("feature_importance/gain/f0", TEN)))])
+    return {one.name: one.labels.get("split") for one in run.series if one.name.startswith(("a/", "b/"))}
+
+
+def test_boosted_trees_learn_the_set_on_which_their_loss_ends_lower() -> None:
+    assert trees(a_logloss=0.1, b_logloss=0.5) == {"a/logloss": "train", "b/logloss": "val"}
+    assert trees(a_logloss=0.5, b_logloss=0.1) == {"a/logloss": "val", "b/logloss": "train"}
+
+
+def test_sets_that_disagree_name_nothing() -> None:
+    found = trees(a_logloss=0.1, b_logloss=0.5, a_rmse=0.5, b_rmse=0.1)
+    assert "val" not in found.values()
+    assert "val" not in trees(a_logloss=0.1, b_rmse=0.5).values()
+
+
+def test_without_trees_two_words_are_two_tasks() -> None:
+    assert "val" not in {split for _, split in splits("a/logloss", "b/logloss").values()}
