@@ -109,6 +109,8 @@ LATER_BY_KIND = {
     "regularisation-too-strong": ("weights-vanish", "boosting-too-slow"),
     "learning-rate-too-low": ("boosting-too-slow",),
     "penalty-too-strong": ("weights-vanish",),
+    "data-leak": ("answer-among-the-features",),
+    "label-among-the-inputs": ("answer-among-the-features",),
 }
 LATER_BY_RULE = {
     "overfit": ("generalisation-gap",),
@@ -125,7 +127,7 @@ LATER_BY_RULE = {
 Those for impossible-loss, nothing-found, discriminator-wins and generalisation-gap were written before the part was scanned that was held
 out then; posterior-collapse, noise-not-predicted, batches-of-one-class, constant-answer, metric-left-behind, rate-falls-too-soon, loss-
 at-margin, representation-collapse, adversarial-divergence, task-not-learned, validation-swings, most-answers-wrong, confidently-wrong,
-weights-vanish, softmax-twice and boosting-too-slow are rules that were written for what was seen in scanned parts; class-never-found for
+weights-vanish, softmax-twice, boosting-too-slow and answer-among-the-features are rules that were written for what was seen in scanned parts; class-never-found for
 what a user missed. The author of `post-*` had a list of names without impossible-loss.
 """
 

@@ -104,7 +104,7 @@ def _varying(row: Row) -> tuple[str | None, str]:
     if all("group" in f.labels and "category" in f.labels for f in row.findings):
         return "category", "slices"
     for label, (_, many) in _NOUNS.items():
-        if all(label in f.labels for f in row.findings):
+        if all(label in f.labels and not (label == "group" and _of_whole_run(f)) for f in row.findings):
             return label, many
     return None, _SERIES[1]
 

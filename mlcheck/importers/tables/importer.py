@@ -75,6 +75,9 @@ class TableImporter:
             series = _of_one_run(series)
         if not found.writer.name and found.format != "trainer_state":
             series = _with_split(series, places.split_of_file(path))
+        if found.form == "history" and "evals_result" in path.stem.lower():
+            # So XGBoost and LightGBM call what they tell of the sets that they are evaluated on.
+            contents.stated["evals_result"] = "true"
         facts = _facts(contents.stated, path.name)
         return Imported(status, series, facts, table.first_wall_time)
 
