@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 
 from mlcheck.records import replace
+from mlcheck.store.density import told_by_density
 from mlcheck.store.labels import HELD_BESIDE, KINDS, is_split, normalise, take_split
 from mlcheck.store.roles import RoleOverride, assign
 from mlcheck.store.series import Series
@@ -45,8 +46,11 @@ def with_paired_splits(series: Sequence[Series], overrides: Sequence[RoleOverrid
     validated = bool(splits & {"val", "test"})
     if validated and "train" in splits:
         return list(series)
-    texts = {tuple(re.split(r"[ /]", normalise(_whole(one)))) for one in scalars}
+    curves = {tuple(re.split(r"[ /]", normalise(_whole(one)))): one for one in scalars}
+    texts = set(curves)
     words = _beside_held(texts) if validated else _beside_train(texts) or _known_pairs(texts) or _sets_of_trees(series)
+    if not words and not any(splits):
+        words = told_by_density(curves, [one for one in _by_word(texts) if _is_name(one) and not _NO_DATA.match(one)])
     if not words:
         return list(series)
     return [_renamed(one, words, overrides) if one.kind == "scalar" else one for one in series]

@@ -29,8 +29,8 @@ _WHY = "an unknown name, and nothing else in the run can be its loss"
 def with_log_losses(series: Sequence[Series]) -> list[Series]:
     """The series with `ll` as the loss where its training curve is positive and falls: a log loss, no log-likelihood."""
     short = [one for one in series if one.role == "log_likelihood" and one.labels.get("metric") == "ll"]
-    curves = [_finite(one) for one in short if one.labels.get("split", "train") == "train"]
-    if not any(_direction(values) < 0 and values.min() > 0 for values in curves):
+    curves = [finite(one) for one in short if one.labels.get("split", "train") == "train"]
+    if not any(direction(values) < 0 and values.min() > 0 for values in curves):
         return list(series)
     changed = {id(one) for one in short}
     return [
@@ -68,7 +68,7 @@ def with_unnamed_objective(series: Sequence[Series]) -> list[Series]:
     if len(found) != 1:
         return list(series)
     members = groups[found[0]]
-    falls = _direction(_finite(members["train"][0])) < 0
+    falls = direction(finite(members["train"][0])) < 0
     labels = {
         "better": "lower",
         "metric": found[0].rpartition("/")[2],
@@ -85,18 +85,19 @@ def with_unnamed_objective(series: Sequence[Series]) -> list[Series]:
 
 def _may_be_minimised(one: Series) -> bool:
     """Whether a curve falls, or stands where no share of right answers can stand."""
-    values = _finite(one)
-    direction = _direction(values)
-    stands = direction == 0 and len(values) >= FEWEST
-    return direction < 0 or (stands and FLAT_AT[0] < float(np.median(values)) < FLAT_AT[1])
+    values = finite(one)
+    found = direction(values)
+    stands = found == 0 and len(values) >= FEWEST
+    return found < 0 or (stands and FLAT_AT[0] < float(np.median(values)) < FLAT_AT[1])
 
 
-def _finite(one: Series) -> Floats:
+def finite(one: Series) -> Floats:
+    """Its values that are neither NaN nor infinite; float64, shape (n,)."""
     values = one.columns["value"]
     return values[np.isfinite(values)]
 
 
-def _direction(values: Floats) -> int:
+def direction(values: Floats) -> int:
     """-1 for values, all finite, that fall from their first third to their last, 1 where they rise, 0 for neither and for too few."""
     if len(values) < FEWEST:
         return 0

@@ -1,0 +1,49 @@
+"""Splits under two words that nobody knows, told by how often they are measured: `practice/zeta` each ten steps, `match/zeta` each epoch.
+
+Training is measured as it goes on, held-out data now and then. Two tasks, two networks or two parts of a batch are measured equally often,
+so that words for those are not taken for splits; neither are words beside curves that do not go the same way over a common range.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from mlcheck.store.roles import assign
+from mlcheck.store.series import Series
+from mlcheck.store.unnamed import FEWEST, direction, finite
+
+OFTEN = 3.0
+"""So many times as often as the other is the one measured of which the data are trained on."""
+
+Curves = Mapping[tuple[str, ...], Series]
+"""The words of a tag in its normal form, with its part, to the series."""
+
+
+def told_by_density(curves: Curves, words: Collection[str]) -> dict[str, str]:
+    """Of these words the two that are splits, if there is one such pair: the word to `train` or `val`."""
+    places: dict[str, dict[tuple[int | str, ...], Series]] = {}
+    for text, one in curves.items():
+        for place, word in enumerate(text):
+            if word in words and len(one) >= FEWEST:
+                places.setdefault(word, {})[place, *text[:place], *text[place + 1 :]] = one
+    names = [word for word in places if assign(word).role == "other"]
+    pairs = [
+        (often, seldom)
+        for often in names
+        for seldom in names
+        if often != seldom
+        and places[often].keys() == places[seldom].keys()
+        and _are_splits([(places[often][base], places[seldom][base]) for base in places[often]])
+    ]
+    return {pairs[0][0]: "train", pairs[0][1]: "val"} if len(pairs) == 1 else {}
+
+
+def _are_splits(curves: Sequence[tuple[Series, Series]]) -> bool:
+    """Whether the first of each two is measured as often as the other or more, one of them by far, and both go the same way."""
+    ratios = [len(first) / len(second) for first, second in curves]
+    return max(ratios) >= OFTEN and min(ratios) > 1 / OFTEN and all(_are_alike(*both) for both in curves)
+
+
+def _are_alike(first: Series, second: Series) -> bool:
+    one, other = finite(first), finite(second)
+    if len(one) < FEWEST or len(other) < FEWEST or direction(one) != direction(other):
+        return False
+    return bool(max(one.min(), other.min()) <= min(one.max(), other.max()))
