@@ -127,8 +127,8 @@ LATER_BY_RULE = {
 Those for impossible-loss, nothing-found, discriminator-wins and generalisation-gap were written before the part was scanned that was held
 out then; posterior-collapse, noise-not-predicted, batches-of-one-class, constant-answer, metric-left-behind, rate-falls-too-soon, loss-
 at-margin, representation-collapse, adversarial-divergence, task-not-learned, validation-swings, most-answers-wrong, confidently-wrong,
-weights-vanish, softmax-twice, boosting-too-slow and answer-among-the-features are rules that were written for what was seen in scanned parts; class-never-found for
-what a user missed. The author of `post-*` had a list of names without impossible-loss.
+weights-vanish, softmax-twice, boosting-too-slow and answer-among-the-features are rules that were written for what was seen in scanned
+parts; class-never-found for what a user missed. The author of `post-*` had a list of names without impossible-loss.
 """
 
 
