@@ -4,7 +4,7 @@ Training is measured as it goes on, held-out data now and then. Two tasks, two n
 so that words for those are not taken for splits; neither are words beside curves that do not go the same way over a common range.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from mlcheck.store.roles import assign
 from mlcheck.store.series import Series
@@ -17,21 +17,25 @@ Curves = Mapping[tuple[str, ...], Series]
 """The words of a tag in its normal form, with its part, to the series."""
 
 
-def told_by_density(curves: Curves, words: Collection[str]) -> dict[str, str]:
-    """Of these words the two that are splits, if there is one such pair: the word to `train` or `val`."""
+def told_by_density(curves: Curves, words: Set[str]) -> dict[str, str]:
+    """Of these words the two that are splits, if there is one such pair: the word to `train` or `val`.
+
+    Words that stand in the same places as two others or more are names of something else.
+    """
     places: dict[str, dict[tuple[int | str, ...], Series]] = {}
     for text, one in curves.items():
         for place, word in enumerate(text):
             if word in words and len(one) >= FEWEST:
                 places.setdefault(word, {})[place, *text[:place], *text[place + 1 :]] = one
-    names = [word for word in places if assign(word).role == "other"]
+    alike: dict[frozenset[tuple[int | str, ...]], list[str]] = {}
+    for word, those in places.items():
+        alike.setdefault(frozenset(those), []).append(word)
     pairs = [
         (often, seldom)
-        for often in names
-        for seldom in names
-        if often != seldom
-        and places[often].keys() == places[seldom].keys()
-        and _are_splits([(places[often][base], places[seldom][base]) for base in places[often]])
+        for bases, two in alike.items()
+        if len(two) == 2 and all(assign(word).role == "other" for word in two)
+        for often, seldom in (two, reversed(two))
+        if _are_splits([(places[often][base], places[seldom][base]) for base in bases])
     ]
     return {pairs[0][0]: "train", pairs[0][1]: "val"} if len(pairs) == 1 else {}
 

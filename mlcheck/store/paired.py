@@ -50,7 +50,7 @@ def with_paired_splits(series: Sequence[Series], overrides: Sequence[RoleOverrid
     texts = set(curves)
     words = _beside_held(texts) if validated else _beside_train(texts) or _known_pairs(texts) or _sets_of_trees(series)
     if not words and not any(splits):
-        words = told_by_density(curves, [one for one in _by_word(texts) if _is_name(one) and not _NO_DATA.match(one)])
+        words = told_by_density(curves, {one for one in _by_word(texts) if _is_name(one) and not _NO_DATA.match(one)})
     if not words:
         return list(series)
     return [_renamed(one, words, overrides) if one.kind == "scalar" else one for one in series]

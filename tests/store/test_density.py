@@ -54,3 +54,13 @@ def test_known_words_stand() -> None:
         practice_zeta=(OFTEN, falling(OFTEN)), match_zeta=(SELDOM, falling(SELDOM)), val_zeta=(SELDOM, falling(SELDOM))
     )
     assert both["match|zeta"][1] != "val"
+
+
+def test_three_words_in_one_place_are_no_splits() -> None:
+    found = splits(
+        practice_zeta=(OFTEN, falling(OFTEN)),
+        match_zeta=(SELDOM, falling(SELDOM)),
+        final_match_zeta=(SELDOM, falling(SELDOM)),
+        league_zeta=(SELDOM, falling(SELDOM)),
+    )
+    assert "val" not in {split for _, split in found.values()}
