@@ -60,7 +60,6 @@ def test_three_words_in_one_place_are_no_splits() -> None:
     found = splits(
         practice_zeta=(OFTEN, falling(OFTEN)),
         match_zeta=(SELDOM, falling(SELDOM)),
-        final_match_zeta=(SELDOM, falling(SELDOM)),
         league_zeta=(SELDOM, falling(SELDOM)),
     )
     assert "val" not in {split for _, split in found.values()}
