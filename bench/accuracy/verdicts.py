@@ -110,9 +110,13 @@ LATER_BY_KIND = {
     "learning-rate-too-low": ("boosting-too-slow",),
     "penalty-too-strong": ("weights-vanish",),
     "data-leak": ("answer-among-the-features",),
+    "relu-at-the-output": ("output-clipped-at-zero",),
+    "relu-on-regression-output": ("output-clipped-at-zero",),
+    "output-activation-does-not-fit": ("output-clipped-at-zero",),
     "label-among-the-inputs": ("answer-among-the-features",),
 }
 LATER_BY_RULE = {
+    "dead-relu": ("output-clipped-at-zero",),
     "overfit": ("generalisation-gap",),
     "class-imbalance": ("nothing-found", "class-never-found"),
     "metric-at-chance": ("constant-answer", "metric-left-behind", "most-answers-wrong", "confidently-wrong"),
@@ -127,8 +131,8 @@ LATER_BY_RULE = {
 Those for impossible-loss, nothing-found, discriminator-wins and generalisation-gap were written before the part was scanned that was held
 out then; posterior-collapse, noise-not-predicted, batches-of-one-class, constant-answer, metric-left-behind, rate-falls-too-soon, loss-
 at-margin, representation-collapse, adversarial-divergence, task-not-learned, validation-swings, most-answers-wrong, confidently-wrong,
-weights-vanish, softmax-twice, boosting-too-slow and answer-among-the-features are rules that were written for what was seen in scanned
-parts; class-never-found for what a user missed. The author of `post-*` had a list of names without impossible-loss.
+weights-vanish, softmax-twice, boosting-too-slow, answer-among-the-features and output-clipped-at-zero are rules that were written for what
+was seen in scanned parts; class-never-found for what a user missed. The author of `post-*` had a list of names without impossible-loss.
 """
 
 
