@@ -4,8 +4,7 @@ The normal form of a tag is lower case, its components separated by `/` and the 
 `Loss/ValidationEpoch` is `loss/validation epoch`. Every pattern of roles.toml is written against it, so that spelling does not matter.
 """
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Set
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -144,8 +143,21 @@ def any_validated(tags: Iterable[tuple[str, str | None]]) -> bool:
         core = take_split(normalise(tag))
         splits.setdefault(core.core, set()).add(stated or core.split or "train")
     return any("train" in found and len(found) > 1 for found in splits.values()) or any(
-        tidy(re.sub(rf"\b{word}\b", " ", core)) in splits for core in splits for word in HELD_BESIDE if word in core
+        held_beside({words_of(core) for core in splits})
     )
+
+
+def words_of(name: str) -> tuple[str, ...]:
+    """The words of a normal form, whatever separates them."""
+    return tuple(name.replace("/", " ").split(" "))
+
+
+def held_beside(texts: Set[tuple[str, ...]]) -> Iterator[str]:
+    """The words of `HELD_BESIDE` that some text holds and another, the same otherwise, does not."""
+    for text in texts:
+        for place, word in enumerate(text):
+            if word in HELD_BESIDE and text[:place] + text[place + 1 :] in texts:
+                yield word
 
 
 @lru_cache(maxsize=1 << 12)

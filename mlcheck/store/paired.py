@@ -8,12 +8,12 @@ and `hits.audit` beside `xent.fit` and `hits.fit`. Where nothing is named, the t
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from mlcheck.records import replace
-from mlcheck.store.density import told_by_density
-from mlcheck.store.labels import HELD_BESIDE, KINDS, is_split, normalise, take_split
+from mlcheck.store.density import Base, Words, told_by_density
+from mlcheck.store.labels import HELD_BESIDE, KINDS, held_beside, is_split, normalise, take_split, words_of
 from mlcheck.store.roles import RoleOverride, assign
 from mlcheck.store.series import Series
 from mlcheck.store.tables import Pattern
@@ -28,8 +28,6 @@ _USED = frozenset({"known", "seen", "own", "inside", "internal", "familiar", "so
 _ANY_HELD = re.compile("|".join(sorted(_HELD)), re.IGNORECASE)
 Text = tuple[str, ...]
 """The words of a tag in its normal form, with its part."""
-Base = tuple[int | str, ...]
-"""A place and the words around it."""
 _TRAIN = ("train", "training", "fit", "learn", "tr", "trn")
 # What is told of the training data themselves, or of models and batches of another kind, stands beside them as held-out data do.
 _NO_DATA = Pattern(
@@ -46,46 +44,47 @@ def with_paired_splits(series: Sequence[Series], overrides: Sequence[RoleOverrid
     validated = bool(splits & {"val", "test"})
     if validated and "train" in splits:
         return list(series)
-    curves = {tuple(re.split(r"[ /]", normalise(_whole(one)))): one for one in scalars}
-    texts = set(curves)
-    words = _beside_held(texts) if validated else _beside_train(texts) or _known_pairs(texts) or _sets_of_trees(series)
-    if not words and not any(splits):
-        words = told_by_density(curves, {one for one in _by_word(texts) if _is_name(one) and not _NO_DATA.match(one)})
-    if not words:
+    curves = {words_of(normalise(_whole(one))): one for one in scalars}
+    words, texts = _by_word(curves), set(curves)
+    if validated:
+        found = _beside_held(words, texts)
+    elif not (found := _beside_train(words) or _known_pairs(texts) or _sets_of_trees(series)) and not any(splits):
+        names = {word: those for word, those in words.items() if _is_name(word) and not _NO_DATA.match(word)}
+        found = told_by_density(names)
+    if not found:
         return list(series)
-    return [_renamed(one, words, overrides) if one.kind == "scalar" else one for one in series]
+    return [_renamed(one, found, overrides) if one.kind == "scalar" else one for one in series]
 
 
-def _by_word(texts: Iterable[Text]) -> dict[str, set[Base]]:
+def _by_word(curves: Mapping[Text, Series]) -> dict[str, dict[Base, Series]]:
     """For each word the tags without it, and its place in them."""
-    words: dict[str, set[Base]] = {}
-    for text in texts:
+    words: dict[str, dict[Base, Series]] = {}
+    for text, one in curves.items():
         for place, word in enumerate(text):
-            words.setdefault(word, set()).add((place, *text[:place], *text[place + 1 :]))
+            words.setdefault(word, {})[place, *text[:place], *text[place + 1 :]] = one
     return words
 
 
-def _beside_held(texts: set[Text]) -> dict[str, str]:
+def _beside_held(words: Words, texts: set[Text]) -> dict[str, str]:
     """The word for training data, if a single one stands in the place of a split in every tag that has one."""
-    words = _by_word(texts)
     held = set[Base]().union(*(bases for word, bases in words.items() if is_split(word)))
-    beside = {word: bases & held for word, bases in words.items() if _is_name(word) and bases & held}
+    beside = {word: bases.keys() & held for word, bases in words.items() if _is_name(word)}
+    beside = {word: bases for word, bases in beside.items() if bases}
     bare = {base[1:] for base in held} & texts
     found = [word for word, bases in beside.items() if bases == held]
     return {found[0]: "train"} if len(beside) == len(found) == 1 and not bare else {}
 
 
-def _beside_train(texts: set[Text]) -> dict[str, str]:
+def _beside_train(words: Words) -> dict[str, str]:
     """The word for held-out data, if a single one stands in the place of the word for training in every tag that has that."""
-    words = _by_word(texts)
     used = [word for word in _TRAIN if len(words.get(word, ())) > 1]
     if len(used) != 1:
         return {}
-    bases = words[used[0]]
+    bases = words[used[0]].keys()
     found = [
         word
         for word, those in words.items()
-        if those >= bases and word != used[0] and _is_name(word) and not _NO_DATA.match(word)
+        if those.keys() >= bases and word != used[0] and _is_name(word) and not _NO_DATA.match(word)
     ]
     return {found[0]: "val", used[0]: "train"} if len(found) == 1 else {}
 
@@ -96,10 +95,13 @@ def _is_name(word: str) -> bool:
 
 
 def _known_pairs(texts: set[Text]) -> dict[str, str]:
-    """The words of both sides that stand beside each other."""
-    pairs = list(_pairs(texts)) if _ANY_HELD.search(" ".join(word for text in texts for word in text)) else []
-    used = {word for _, word in pairs}.difference(_TRAIN, [""])
-    return {**dict.fromkeys((word for word, _ in pairs), "val"), **dict.fromkeys(used, "train")}
+    """The words of both sides that stand beside each other, and those that stand beside none."""
+    if not _ANY_HELD.search(" ".join(word for text in texts for word in text)):
+        return {}
+    pairs = list(_pairs(texts))
+    used = {word for _, word in pairs}.difference(_TRAIN)
+    held = [*held_beside(texts), *(word for word, _ in pairs)]
+    return {**dict.fromkeys(held, "val"), **dict.fromkeys(used, "train")}
 
 
 _OF_TREES = frozenset({"tree", "feature_importance"})
@@ -115,7 +117,7 @@ def _sets_of_trees(series: Sequence[Series]) -> dict[str, str]:
     sets: dict[str, dict[Text, Series]] = {}
     for one in series:
         if one.kind == "scalar" and one.role in ("loss", "metric", "error_metric") and len(one):
-            word, *rest = re.split(r"[ /]", normalise(_whole(one)))
+            word, *rest = words_of(normalise(_whole(one)))
             sets.setdefault(word, {})[tuple(rest)] = one
     if len(sets) != 2:
         return {}
@@ -134,12 +136,10 @@ def _whole(one: Series) -> str:
 
 
 def _pairs(texts: set[Text]) -> Iterator[tuple[str, str]]:
-    """Words of both sides that stand in the same place of the same tag; no word is one of training, beside some."""
+    """Words of both sides that stand in the same place of the same tag."""
     for text in texts:
         for place, word in enumerate(text):
-            if word in HELD_BESIDE and text[:place] + text[place + 1 :] in texts:
-                yield word, ""
-            elif word in _HELD:
+            if word in _HELD:
                 for other in (*_USED, *_TRAIN):
                     if (*text[:place], other, *text[place + 1 :]) in texts:
                         yield word, other

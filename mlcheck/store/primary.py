@@ -8,7 +8,7 @@ import numpy as np
 from mlcheck.arrays import distinct
 from mlcheck.records import replace
 from mlcheck.store.series import Ints, Series
-from mlcheck.store.unnamed import with_log_losses, with_unnamed_objective
+from mlcheck.store.unnamed import as_losses, with_log_losses, with_unnamed_objective
 
 TOTALS = (
     "total_loss",
@@ -144,15 +144,7 @@ def _with_lone_part(series: Sequence[Series]) -> list[Series]:
         return list(series)
     if not _NEVER_ALONE.isdisjoint(re.split("[_/]", _metric(logged[0]))):
         return list(series)
-    lone = {id(one) for one in logged}
-    return [
-        replace(
-            one, role="loss", labels={**one.labels, "better": "lower"}, reason=f"{one.reason}; the only loss logged"
-        )
-        if id(one) in lone
-        else one
-        for one in series
-    ]
+    return as_losses(series, {id(one): {"better": "lower"} for one in logged}, "the only loss logged")
 
 
 def _with_objective(series: Sequence[Series]) -> list[Series]:
@@ -174,13 +166,8 @@ def _with_objective(series: Sequence[Series]) -> list[Series]:
     if not known:
         return list(series)
     objective = next((name for name in known if splits[name] & {"val", "test"}), known[0])
-    promoted = {id(one) for one in errors if _metric(one) == objective and "split" in one.labels}
-    return [
-        replace(one, role="loss", reason=f"{one.reason}; promoted: the only objective logged")
-        if id(one) in promoted
-        else one
-        for one in series
-    ]
+    promoted = [one for one in errors if _metric(one) == objective and "split" in one.labels]
+    return as_losses(series, {id(one): {} for one in promoted}, "promoted: the only objective logged")
 
 
 def _of_one_quantity(splits: Mapping[str, set[str]]) -> list[str]:

@@ -4,7 +4,7 @@ No list of names is ever whole. What is found so says so (label `certainty`: `cu
 curve does not fall, or has no fellow, it is a guess, and no finding on it is an error (engine/failure.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -32,15 +32,20 @@ def with_log_losses(series: Sequence[Series]) -> list[Series]:
     curves = [finite(one) for one in short if one.labels.get("split", "train") == "train"]
     if not any(direction(values) < 0 and values.min() > 0 for values in curves):
         return list(series)
-    changed = {id(one) for one in short}
+    labels = {"better": "lower", "certainty": "curve"}
+    return as_losses(series, {id(one): labels for one in short}, "positive and falling: a log loss")
+
+
+def as_losses(series: Sequence[Series], labels: Mapping[int, Mapping[str, str]], why: str) -> list[Series]:
+    """The series with those of which `labels` has the `id` as losses, with these labels beside their own, and the reason."""
     return [
         replace(
             one,
             role="loss",
-            labels={**one.labels, "better": "lower", "certainty": "curve"},
-            reason=f"{one.reason}; positive and falling: a log loss",
+            labels={**one.labels, **labels[id(one)]},
+            reason=why if one.role == "other" else f"{one.reason}; {why}",
         )
-        if id(one) in changed
+        if id(one) in labels
         else one
         for one in series
     ]
@@ -74,13 +79,9 @@ def with_unnamed_objective(series: Sequence[Series]) -> list[Series]:
         "metric": found[0].rpartition("/")[2],
         "certainty": "curve" if falls and len(members) > 1 else "guess",
     }
-    splits = {id(one): split for split, some in members.items() for one in some}
-    return [
-        replace(one, role="loss", labels={**one.labels, **labels, "split": splits[id(one)]}, reason=_WHY)
-        if id(one) in splits
-        else one
-        for one in series
-    ]
+    return as_losses(
+        series, {id(one): {**labels, "split": split} for split, some in members.items() for one in some}, _WHY
+    )
 
 
 def _may_be_minimised(one: Series) -> bool:
